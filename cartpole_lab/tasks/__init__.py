@@ -1,0 +1,71 @@
+"""What is simulated: importing this package registers the five cart-pole tasks with Gymnasium.
+
+The keyword names are Isaac Lab's. Everything is given as a string, so registering loads no simulator.
+"""
+
+import gymnasium as gym
+
+_AGENTS = f"{__name__}.agents"
+
+# the cart-pole as four numbers
+gym.register(
+    id="Isaac-Cartpole-v0",
+    entry_point="isaaclab.envs:ManagerBasedRLEnv",
+    disable_env_checker=True,
+    kwargs={
+        "env_cfg_entry_point": f"{__name__}.cartpole_env_cfg:CartpoleEnvCfg",
+        "rl_games_cfg_entry_point": f"{_AGENTS}:rl_games_ppo_cfg.yaml",
+        "rl_games_fast_cfg_entry_point": f"{_AGENTS}:rl_games_fast_ppo_cfg.yaml",
+        "rsl_rl_cfg_entry_point": f"{_AGENTS}.rsl_rl_ppo_cfg:CartpolePPORunnerCfg",
+        "rsl_rl_with_symmetry_cfg_entry_point": f"{_AGENTS}.rsl_rl_ppo_cfg:CartpolePPORunnerWithSymmetryCfg",
+        "skrl_cfg_entry_point": f"{_AGENTS}:skrl_ppo_cfg.yaml",
+        "sb3_cfg_entry_point": f"{_AGENTS}:sb3_ppo_cfg.yaml",
+        "default_agent": "rl_games",
+    },
+)
+
+# the cart-pole as pictures
+gym.register(
+    id="Isaac-Cartpole-RGB-v0",
+    entry_point="isaaclab.envs:ManagerBasedRLEnv",
+    disable_env_checker=True,
+    kwargs={
+        "env_cfg_entry_point": f"{__name__}.cartpole_camera_env_cfg:CartpoleRGBCameraEnvCfg",
+        "rl_games_cfg_entry_point": f"{_AGENTS}:rl_games_camera_ppo_cfg.yaml",
+        "default_agent": "rl_games",
+    },
+)
+
+gym.register(
+    id="Isaac-Cartpole-Depth-v0",
+    entry_point="isaaclab.envs:ManagerBasedRLEnv",
+    disable_env_checker=True,
+    kwargs={
+        "env_cfg_entry_point": f"{__name__}.cartpole_camera_env_cfg:CartpoleDepthCameraEnvCfg",
+        "rl_games_cfg_entry_point": f"{_AGENTS}:rl_games_camera_ppo_cfg.yaml",
+        "default_agent": "rl_games",
+    },
+)
+
+# the cart-pole as what a frozen network makes of the pictures
+gym.register(
+    id="Isaac-Cartpole-RGB-ResNet18-v0",
+    entry_point="isaaclab.envs:ManagerBasedRLEnv",
+    disable_env_checker=True,
+    kwargs={
+        "env_cfg_entry_point": f"{__name__}.cartpole_camera_env_cfg:CartpoleResNet18CameraEnvCfg",
+        "rl_games_cfg_entry_point": f"{_AGENTS}:rl_games_feature_ppo_cfg.yaml",
+        "default_agent": "rl_games",
+    },
+)
+
+gym.register(
+    id="Isaac-Cartpole-RGB-TheiaTiny-v0",
+    entry_point="isaaclab.envs:ManagerBasedRLEnv",
+    disable_env_checker=True,
+    kwargs={
+        "env_cfg_entry_point": f"{__name__}.cartpole_camera_env_cfg:CartpoleTheiaTinyCameraEnvCfg",
+        "rl_games_cfg_entry_point": f"{_AGENTS}:rl_games_feature_ppo_cfg.yaml",
+        "default_agent": "rl_games",
+    },
+)

@@ -1,0 +1,1 @@
+"""Agent settings, one file a library and task kind."""
