@@ -3,12 +3,27 @@
 The keyword names are Isaac Lab's. Everything is given as a string, so registering loads no simulator.
 """
 
+from typing import Any
+
 import gymnasium as gym
+from gymnasium.envs.registration import EnvSpec
 
 _AGENTS = f"{__name__}.agents"
 
+
+def _register(id: str, **spec: Any) -> None:
+    """Register a task beside Isaac Lab's own.
+
+    Isaac Lab 3 has a task ``Isaac-Cartpole``. Gymnasium reads ``Isaac-Cartpole-v0`` as a version of it and refuses to
+    keep a name with and without versions, whichever comes second. So the ``-v0`` is filed as part of the name.
+    """
+    entry = EnvSpec(id=id, **spec)
+    entry.name, entry.version = id, None
+    gym.registry[id] = entry
+
+
 # the cart-pole as four numbers
-gym.register(
+_register(
     id="Isaac-Cartpole-v0",
     entry_point="isaaclab.envs:ManagerBasedRLEnv",
     disable_env_checker=True,
@@ -25,7 +40,7 @@ gym.register(
 )
 
 # the cart-pole as pictures
-gym.register(
+_register(
     id="Isaac-Cartpole-RGB-v0",
     entry_point="isaaclab.envs:ManagerBasedRLEnv",
     disable_env_checker=True,
@@ -36,7 +51,7 @@ gym.register(
     },
 )
 
-gym.register(
+_register(
     id="Isaac-Cartpole-Depth-v0",
     entry_point="isaaclab.envs:ManagerBasedRLEnv",
     disable_env_checker=True,
@@ -48,7 +63,7 @@ gym.register(
 )
 
 # the cart-pole as what a frozen network makes of the pictures
-gym.register(
+_register(
     id="Isaac-Cartpole-RGB-ResNet18-v0",
     entry_point="isaaclab.envs:ManagerBasedRLEnv",
     disable_env_checker=True,
@@ -59,7 +74,7 @@ gym.register(
     },
 )
 
-gym.register(
+_register(
     id="Isaac-Cartpole-RGB-TheiaTiny-v0",
     entry_point="isaaclab.envs:ManagerBasedRLEnv",
     disable_env_checker=True,
