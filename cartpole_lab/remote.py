@@ -1,0 +1,132 @@
+"""Is a file on a server within reach? Asked before a simulator starts, with a limit on the waiting."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from cartpole_lab.errors import UserError
+
+_REMOTE = ("http", "https", "omniverse", "s3")
+
+
+def is_remote(path: Any) -> bool:
+    """True for text such as ``https://…`` or ``omniverse://…``."""
+    return isinstance(path, str) and urllib.parse.urlparse(path).scheme in _REMOTE
+
+
+def unreachable(urls: Iterable[str], timeout_s: float = 10.0) -> dict[str, str]:
+    """Ask for every file at once, without fetching it.
+
+    Args:
+        urls: Addresses of files.
+        timeout_s: All answers that are not there by then count as missing [s]. Names that do not resolve and servers
+            that never answer are both bounded by it.
+
+    Returns:
+        The files out of reach, each with the reason.
+    """
+    urls = list(dict.fromkeys(urls))
+    deadline = time.monotonic() + timeout_s
+    # not as a context manager: leaving one would wait for the threads that still hang
+    pool = concurrent.futures.ThreadPoolExecutor(max_workers=max(1, min(8, len(urls))))
+    waiting = {url: pool.submit(_why_not, url, timeout_s) for url in urls}
+    reasons: dict[str, str] = {}
+    for url, future in waiting.items():
+        try:
+            reason = future.result(timeout=max(0.0, deadline - time.monotonic()))
+        except concurrent.futures.TimeoutError:
+            reason = f"no answer within {timeout_s:g} s"
+        if reason:
+            reasons[url] = reason
+    pool.shutdown(wait=False, cancel_futures=True)
+    return reasons
+
+
+def _why_not(url: str, timeout_s: float) -> str:
+    """The reason why a file cannot be read, empty if it can."""
+    if urllib.parse.urlparse(url).scheme not in ("http", "https"):
+        return "needs an Omniverse client, which comes with Isaac Sim"
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=timeout_s):
+            return ""
+    except urllib.error.HTTPError as error:
+        return f"HTTP {error.code}"
+    except (urllib.error.URLError, OSError, ValueError) as error:
+        return str(getattr(error, "reason", error)) or type(error).__name__
+
+
+def remote_files(cfg: Any) -> list[str]:
+    """Every file on a server that a configuration names, in the order in which it names them.
+
+    Args:
+        cfg: A config object, dict or list, walked to its leaves.
+    """
+    found: dict[str, None] = {}
+    seen: set[int] = set()
+
+    def walk(node: Any) -> None:
+        if is_remote(node):
+            # a file has an ending; plain folders such as the asset root are not asked for
+            if Path(urllib.parse.urlparse(node).path).suffix:
+                found[node] = None
+            return
+        if node is None or isinstance(node, (str, int, float, bool, type)) or callable(node) or id(node) in seen:
+            return
+        seen.add(id(node))
+        if isinstance(node, Mapping):
+            children: Iterable[Any] = node.values()
+        elif isinstance(node, (list, tuple, set)):
+            children = node
+        else:
+            children = getattr(node, "__dict__", {}).values()
+        for child in children:
+            walk(child)
+
+    walk(cfg)
+    return list(found)
+
+
+def check_assets(env_cfg: Any, timeout_s: float = 10.0) -> None:
+    """Make sure that every file a task's scene needs can be read, before a simulator is started for it.
+
+    Isaac Lab's own tasks load robots from NVIDIA's server and keep a copy; a file with a copy here is not asked for.
+
+    Args:
+        env_cfg: The task's environment config, its presets resolved.
+        timeout_s: Longest wait for the server [s].
+
+    Raises:
+        UserError: Some files are out of reach: which, why, and what to do.
+    """
+    files = [file for file in _scene_files(env_cfg) if not _has_copy(file)]
+    missing = unreachable(files, timeout_s) if files else {}
+    if not missing:
+        return
+    listed = "; ".join(f"{file} ({reason})" for file, reason in list(missing.items())[:5])
+    more = f"; and {len(missing) - 5} more" if len(missing) > 5 else ""
+    raise UserError(
+        f"{len(missing)} of {len(files)} files that this task loads cannot be reached: {listed}{more}. "
+        "Go online, or set ISAACSIM_ASSET_ROOT to a folder or server that holds Isaac Sim's assets; "
+        "Isaac-Cartpole-v0 needs no download."
+    )
+
+
+def _scene_files(env_cfg: Any) -> list[str]:
+    """The remote files of a config's scene; pictures and lights of the viewer window are not needed to train."""
+    scene = getattr(env_cfg, "scene", env_cfg)
+    return [file for file in remote_files(scene) if not file.lower().endswith((".hdr", ".exr", ".mdl"))]
+
+
+def _has_copy(url: str) -> bool:
+    """True where Isaac Lab keeps a copy of a file: below the folder for temporary files, by server and path."""
+    parsed = urllib.parse.urlparse(url)
+    copy = Path(tempfile.gettempdir(), parsed.scheme, parsed.netloc.replace(":", "_"), parsed.path.lstrip("/"))
+    return copy.is_file()
