@@ -1,0 +1,218 @@
+"""Run lessons with papermill: each in a fresh process and a folder of its own, and not again while nothing changed."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import hashlib
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import yaml
+from nbformat import NotebookNode
+
+from . import paths
+from .exercises import add_second_checks, check_problems, fold_second_checks, tags_of
+from .machine import describe_machine
+
+KERNEL = "python3"
+CELL_TIMEOUT_S = 900
+_CACHE_VERSION = "1"
+
+Parameters = Mapping[str, int | float | str | bool | None]
+
+
+@dataclass(frozen=True)
+class NotebookRun:
+    """What running one notebook gave.
+
+    Attributes:
+        name: File name without its ending.
+        executed: The executed notebook, also when it failed.
+        seconds: Wall time of the run, kernel start included [s].
+        machine: The machine that ran it.
+        finished: When it ended, ISO format, UTC.
+        problems: What went wrong; empty when all is well. Each names the cell.
+        noise: What cells wrote to stderr, one entry a cell.
+        cached: True where an earlier run was used.
+    """
+
+    name: str
+    executed: str
+    seconds: float
+    machine: str
+    finished: str
+    problems: tuple[str, ...]
+    noise: tuple[str, ...]
+    cached: bool = False
+
+
+def load_parameters(path: Path) -> dict[str, dict[str, Any]]:
+    """Parameters by notebook name from a YAML file; empty where the file does not exist."""
+    if not path.is_file():
+        return {}
+    return {
+        name: dict(values or {}) for name, values in (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).items()
+    }
+
+
+def with_parameters(notebook: NotebookNode, values: Parameters) -> NotebookNode:
+    """A copy whose ``parameters`` cell holds other values, comments kept.
+
+    Raises:
+        ValueError: The notebook has no such cell, or a name is not assigned in it.
+    """
+    result = copy.deepcopy(notebook)
+    if not values:
+        return result
+    cell = next((c for c in result.cells if "parameters" in tags_of(c)), None)
+    if cell is None:
+        raise ValueError(f"no cell is tagged 'parameters', cannot set {', '.join(values)}")
+    lines = cell.source.split("\n")
+    left = dict(values)
+    for statement in ast.parse(cell.source).body:
+        if not isinstance(statement, ast.Assign) or not isinstance(statement.targets[0], ast.Name):
+            continue
+        name = statement.targets[0].id
+        if name in left:
+            first, last = statement.lineno - 1, statement.end_lineno or statement.lineno
+            tail = lines[last - 1].encode()[statement.end_col_offset :].decode()
+            lines[first:last] = [f"{name} = {left.pop(name)!r}{tail}"] + [""] * (last - first - 1)
+    if left:
+        raise ValueError(f"the parameters cell assigns no {', '.join(left)}; it has: {cell.source!r}")
+    cell["source"] = "\n".join(lines)
+    return result
+
+
+def package_digest() -> str:
+    """A hash of everything in the package and of the pinned versions."""
+    digest = hashlib.sha256()
+    files = [p for p in paths.PACKAGE.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
+    for path in [*sorted(files), paths.ROOT / "requirements.lock"]:
+        if path.is_file():
+            digest.update(path.relative_to(paths.ROOT).as_posix().encode())
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def run_notebook(source: Path, parameters: Parameters, *, package: str | None = None) -> NotebookRun:
+    """Run a notebook, or take the stored result of an equal run.
+
+    Args:
+        source: The lesson.
+        parameters: Values for its ``parameters`` cell.
+        package: The result of :func:`package_digest`, which keys the stored results; None runs it in any case.
+
+    Returns:
+        The run. A notebook that raises gives a run with problems, it does not raise here.
+    """
+    prepared = add_second_checks(with_parameters(nbformat.read(source, as_version=4), parameters))
+    store: Path | None = None
+    if package is not None:
+        content = json.dumps([(c.cell_type, c.source, tags_of(c)) for c in prepared.cells])
+        key = hashlib.sha256("\n".join([_CACHE_VERSION, sys.version, package, content]).encode()).hexdigest()[:20]
+        store = paths.CACHE / "notebooks" / f"{source.stem}-{key}"
+        if (store / "run.json").is_file():
+            return NotebookRun(**{**_load_run(store / "run.json"), "cached": True})
+    run = _execute(source.stem, prepared)
+    if store is not None and not run.problems:
+        for old in store.parent.glob(f"{source.stem}-*") if store.parent.is_dir() else ():
+            shutil.rmtree(old)
+        store.mkdir(parents=True)
+        kept = store / f"{source.stem}.ipynb"
+        shutil.copyfile(run.executed, kept)
+        run = NotebookRun(**{**asdict(run), "executed": str(kept)})
+        (store / "run.json").write_text(json.dumps(asdict(run), indent=1), encoding="utf-8")
+    return run
+
+
+def page_notebook(run: NotebookRun, source: Path) -> NotebookNode:
+    """The executed notebook as the book shows it: checks with the solution's output, no traces of the runner."""
+    executed = fold_second_checks(nbformat.read(run.executed, as_version=4))
+    original = nbformat.read(source, as_version=4)
+    kept = {key: value for key, value in executed.metadata.items() if key in ("kernelspec", "language_info", "widgets")}
+    executed["metadata"] = NotebookNode(kept)
+    # Cell metadata may have been mended since the run (an alt text, say): that must not cost another run.
+    metadata = {cell["id"]: cell.metadata for cell in original.cells}
+    for cell in executed.cells:
+        cell["metadata"] = metadata.get(cell["id"], cell.metadata)
+    return executed
+
+
+def _load_run(path: Path) -> dict[str, Any]:
+    data = json.loads(path.read_text(encoding="utf-8"))
+    return {**data, "problems": tuple(data["problems"]), "noise": tuple(data["noise"])}
+
+
+def _execute(name: str, prepared: NotebookNode) -> NotebookRun:
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    folder = paths.RUNS / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    source, executed = folder / f"{name}.source.ipynb", folder / f"{name}.ipynb"
+    nbformat.write(prepared, source)
+    # The lessons import the package of this checkout, whatever else may be installed.
+    path = os.pathsep.join(p for p in (str(paths.ROOT), os.environ.get("PYTHONPATH", "")) if p)
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = path
+    problems: list[str] = []
+    start = time.perf_counter()
+    try:
+        papermill.execute_notebook(
+            str(source),
+            str(executed),
+            kernel_name=KERNEL,
+            cwd=str(folder),
+            progress_bar=False,
+            execution_timeout=CELL_TIMEOUT_S,
+        )
+    except PapermillExecutionError as error:
+        problems.append(_error_line(prepared, error))
+    except Exception as error:  # a kernel that died or timed out: say so, keep what there is, go on with the next
+        problems.append(f"{type(error).__name__}: {str(error).strip().splitlines()[-1] if str(error).strip() else ''}")
+    finally:
+        if before is None:
+            os.environ.pop("PYTHONPATH")
+        else:
+            os.environ["PYTHONPATH"] = before
+    seconds = time.perf_counter() - start
+    noise: list[str] = []
+    if executed.is_file():
+        done = nbformat.read(executed, as_version=4)
+        noise = stderr_noise(done)
+        if not problems:
+            problems += check_problems(done)
+    finished = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
+    return NotebookRun(name, str(executed), seconds, describe_machine(), finished, tuple(problems), tuple(noise))
+
+
+def stderr_noise(executed: NotebookNode) -> list[str]:
+    """What the cells of an executed notebook wrote to stderr, one entry a cell, with the cell's first line."""
+    found: list[str] = []
+    for number, cell in enumerate(executed.cells, start=1):
+        text = "".join(o.get("text", "") for o in cell.get("outputs", []) if o.get("name") == "stderr")
+        if text.strip():
+            found.append(f"cell {number} ({_first_line(cell)}) wrote to stderr: {text.strip()[:500]}")
+    return found
+
+
+def _error_line(prepared: NotebookNode, error: Any) -> str:
+    """Cell and error of a failed run, in one line. Papermill's cell index is that of the prepared notebook."""
+    cell = prepared.cells[error.cell_index] if 0 <= error.cell_index < len(prepared.cells) else None
+    first = _first_line(cell) if cell is not None else ""
+    return f"cell {error.cell_index + 1} ({first}): {error.ename}: {error.evalue}"
+
+
+def _first_line(cell: NotebookNode) -> str:
+    return next((line.strip() for line in cell.source.splitlines() if line.strip()), "empty")[:80]

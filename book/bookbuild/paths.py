@@ -1,0 +1,39 @@
+"""Where the book's sources are and where the build writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The repository."""
+
+BOOK = ROOT / "book"
+NOTEBOOKS = ROOT / "notebooks"
+PACKAGE = ROOT / "cartpole_lab"
+TOC = ROOT / "_toc.yml"
+CONFIG = ROOT / "_config.yml"
+
+BUILD = ROOT / "_build"
+"""Everything that the build makes; git ignores it, deleting it is safe."""
+
+STAGING = BUILD / "staging"
+"""The sources as Sphinx sees them: pages, executed notebooks, generated pages."""
+
+RUNS = BUILD / "run"
+"""The folder in which each notebook runs; a failed one is kept here."""
+
+CACHE = BUILD / "cache"
+"""Executed notebooks and the film, by the hash of what they were made from."""
+
+VENDOR = BUILD / "vendor_static" / "vendor"
+"""Third-party scripts, as they are copied to the book's static files."""
+
+HTML = BUILD / "html"
+
+TEST_PARAMETERS = ROOT / "tests" / "notebooks" / "parameters.yaml"
+BOOK_PARAMETERS = BOOK / "parameters.yaml"
+
+
+def lesson_paths() -> list[Path]:
+    """The lessons that exist, in reading order."""
+    return sorted(path for path in NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))

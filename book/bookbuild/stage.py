@@ -1,0 +1,128 @@
+"""Lay out what Sphinx reads: pages, executed lessons and generated pages, in the repository's own shape.
+
+A file whose content did not change keeps its date, so that Sphinx renders only what is new.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import yaml
+
+from . import paths
+from .notebooks import NotebookRun, page_notebook
+
+_LINK = re.compile(r"(?<!!)\[([^\]]+)\]\(((?!https?:|mailto:|#)[^)\s]+)\)")
+_PICTURES = (".svg", ".png", ".jpg", ".webp")
+
+
+class Staging:
+    """The staging folder while it is being filled.
+
+    Files that were not written again by :meth:`finish` are left over from an earlier build and are deleted there.
+    """
+
+    def __init__(self, root: Path = paths.STAGING) -> None:
+        self.root = root
+        self._kept: set[Path] = set()
+
+    def write(self, name: str, data: str | bytes) -> None:
+        """Write a file, by its path in the repository's shape, unless it is there with the same content."""
+        raw = data.encode("utf-8") if isinstance(data, str) else data
+        path = self.root / name
+        self._kept.add(path)
+        if path.is_file() and path.read_bytes() == raw:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(raw)
+
+    def finish(self) -> None:
+        """Delete what this build did not write."""
+        for path in [p for p in self.root.rglob("*") if p.is_file() and p not in self._kept]:
+            path.unlink()
+
+    def missing(self, documents: Iterable[str]) -> list[str]:
+        """Which of these documents, named without ending as in the table of contents, are not staged."""
+        staged = {p.relative_to(self.root).with_suffix("").as_posix() for p in self._kept}
+        return [name for name in documents if name not in staged]
+
+
+def stage_sources(staging: Staging) -> None:
+    """Copy the written pages and their pictures."""
+    for path in sorted(paths.BOOK.rglob("*")):
+        inside = path.relative_to(paths.BOOK)
+        if path.is_file() and (path.suffix in _PICTURES or (path.suffix == ".md" and len(inside.parts) == 1)):
+            staging.write(f"book/{inside.as_posix()}", path.read_bytes())
+
+
+def stage_notebooks(staging: Staging, runs: Sequence[NotebookRun]) -> None:
+    """Write the executed lessons. Links to lessons that do not exist yet become plain text."""
+    names = {run.name for run in runs}
+    for run in runs:
+        notebook = page_notebook(run, paths.NOTEBOOKS / f"{run.name}.ipynb")
+        for cell in notebook.cells:
+            if cell.cell_type == "markdown":
+                cell["source"] = _LINK.sub(lambda match: _existing_link(match, names), cell.source)
+        staging.write(f"notebooks/{run.name}.ipynb", nbformat.writes(notebook) + "\n")
+
+
+def _existing_link(match: re.Match[str], names: set[str]) -> str:
+    target = Path(match[2].split("#")[0])
+    lesson = target.suffix == ".ipynb" and re.match(r"\d\d_", target.name)
+    return f"{match[1]} (not written yet)" if lesson and target.stem not in names else match[0]
+
+
+def toc_documents(toc: dict[str, Any]) -> list[str]:
+    """All documents of a table of contents, in reading order, its root first."""
+    found = [toc["root"]]
+    for part in toc.get("parts", []):
+        found += [entry["file"] for entry in part["chapters"]]
+    return found
+
+
+def stage_toc(staging: Staging) -> list[str]:
+    """Write the table of contents without the documents that do not exist, and return those."""
+    toc = yaml.safe_load(paths.TOC.read_text(encoding="utf-8"))
+    missing = staging.missing(toc_documents(toc))
+    for part in toc.get("parts", []):
+        part["chapters"] = [entry for entry in part["chapters"] if entry["file"] not in missing]
+    toc["parts"] = [part for part in toc.get("parts", []) if part["chapters"]]
+    staging.write("_toc.yml", yaml.safe_dump(toc, sort_keys=False, allow_unicode=True))
+    return missing
+
+
+def downloadable_notebooks(html: Path) -> None:
+    """Replace the notebooks behind the download buttons: as written, with their pictures inside, ready to run."""
+    for target in (html / "_sources" / "notebooks").glob("*.ipynb"):
+        source = paths.NOTEBOOKS / target.name
+        if source.is_file():
+            target.write_text(nbformat.writes(_with_pictures(source)) + "\n", encoding="utf-8")
+
+
+def _with_pictures(source: Path) -> nbformat.NotebookNode:
+    import base64
+    import mimetypes
+
+    notebook = nbformat.read(source, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type != "markdown":
+            continue
+        for name in re.findall(r"!\[[^\]]*\]\((\.\./book/[^)\s]+)\)", cell.source):
+            path = (paths.NOTEBOOKS / name).resolve()
+            if path.is_file():
+                mime = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+                data = base64.b64encode(path.read_bytes()).decode("ascii")
+                cell.setdefault("attachments", {})[path.name] = {mime: data}
+                cell["source"] = cell.source.replace(f"({name})", f"(attachment:{path.name})")
+    return notebook
+
+
+def clear(folder: Path) -> None:
+    """Delete a folder of the build if it is there."""
+    if folder.is_relative_to(paths.BUILD):
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,89 @@
+"""Build the book: ``python book/build.py``. The result is ``_build/html/index.html``.
+
+It runs each lesson (papermill, a fresh process each), makes the film of the front page, fetches the pages' scripts,
+generates the reference pages and has Jupyter Book render it all, with every warning an error. What did not change is
+not run again. Exit status 0 means a complete book without a warning.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from bookbuild import generated, paths, showcase
+from bookbuild.stage import Staging, clear, downloadable_notebooks, stage_notebooks, stage_sources, stage_toc
+from bookbuild.vendor import vendor_scripts
+from run_notebooks import run_lessons
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Build; exit status 1 when a lesson failed or the rendering gave a warning."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="*", metavar="NAME", help="run only lessons whose name starts so (a draft)")
+    parser.add_argument("--test", action="store_true", help="the tests' small parameters: quick, plots less smooth")
+    parser.add_argument("--no-lessons", action="store_true", help="render the pages without the lessons (a draft)")
+    parser.add_argument("--no-film", action="store_true", help="leave the front page's film out (a draft)")
+    parser.add_argument("--fresh", action="store_true", help="forget every stored result first")
+    parser.add_argument("--refresh-figures", action="store_true", help="write the exercises' pictures to book/figures")
+    args = parser.parse_args(argv)
+    start = time.perf_counter()
+    if args.fresh:
+        for folder in (paths.CACHE, paths.STAGING, paths.HTML, paths.BUILD / ".doctrees"):
+            clear(folder)
+
+    local_scripts = vendor_scripts()
+    staging = Staging()
+    stage_sources(staging)
+    film = None if args.no_film else showcase.make_showcase()
+    showcase.stage_showcase(staging, film)
+
+    lessons = [] if args.no_lessons else paths.lesson_paths()
+    if args.only is not None:
+        lessons = [p for p in lessons if any(p.stem.startswith(name) for name in args.only)]
+    runs = run_lessons(lessons, test=args.test)
+    good = [run for run in runs if not run.problems]
+    stage_notebooks(staging, good)
+    if args.refresh_figures:
+        generated.write_exercise_figures(good)
+    generated.stage_generated(staging, good)
+    missing = stage_toc(staging)
+    staging.finish()
+    if missing:
+        print(f"left out, because not there: {', '.join(missing)}")
+
+    status = render()
+    if status == 0:
+        downloadable_notebooks(paths.HTML)
+    failed = [run.name for run in runs if run.problems]
+    print(f"\n{len(good)} lessons, {len(list(paths.HTML.rglob('*.html')))} pages, {time.perf_counter() - start:.0f} s")
+    if failed:
+        print(f"failed lessons: {', '.join(failed)} (see above)")
+    if status:
+        print("the rendering gave warnings or errors (see above)")
+    if not failed and not status:
+        print(
+            f"open {(paths.HTML / 'index.html').relative_to(paths.ROOT)}"
+            + ("" if local_scripts else " (needs a network)")
+        )
+    return 1 if failed or status else 0
+
+
+def render() -> int:
+    """Have Jupyter Book render the staging folder; its exit status."""
+    # The script, not the module: 'python -m jupyter_book.cli.main' exits 0 without doing anything.
+    script = shutil.which("jupyter-book", path=str(Path(sys.executable).parent)) or shutil.which("jupyter-book")
+    if script is None:
+        print("jupyter-book is not installed; 'make book' installs it")
+        return 1
+    command = [script, "build", str(paths.STAGING), "--path-output", str(paths.ROOT), "--config", str(paths.CONFIG)]
+    command += ["--toc", str(paths.STAGING / "_toc.yml"), "-W", "--keep-going", "-q"]
+    return subprocess.run(command, cwd=paths.ROOT, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,69 @@
+"""Run lessons: ``python book/run_notebooks.py [--test] [--no-cache] [NAME…]``.
+
+The build of the book and the tests run the lessons with the same code.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bookbuild import paths
+from bookbuild.notebooks import NotebookRun, load_parameters, package_digest, run_notebook
+
+
+def run_lessons(sources: Sequence[Path], *, test: bool = False, cache: bool = True) -> list[NotebookRun]:
+    """Run lessons one after the other and print a line about each.
+
+    Args:
+        sources: The notebooks.
+        test: Take the small parameters of the tests instead of the book's.
+        cache: Use and store results by the hash of notebook, package and parameters.
+
+    Returns:
+        One run a notebook, failed ones included.
+    """
+    parameters = load_parameters(paths.TEST_PARAMETERS if test else paths.BOOK_PARAMETERS)
+    package = package_digest() if cache else None
+    runs: list[NotebookRun] = []
+    for number, source in enumerate(sources, start=1):
+        print(f"[{number:2d}/{len(sources)}] {source.stem} …", end=" ", flush=True)
+        run = run_notebook(source, parameters.get(source.stem, {}), package=package)
+        runs.append(run)
+        state = "failed" if run.problems else "unchanged" if run.cached else "ok"
+        print(f"{state}, {run.seconds:.1f} s" + (" when it last ran" if run.cached else ""), flush=True)
+        for problem in run.problems:
+            print(f"        {source.name}: {problem}", flush=True)
+        for noise in run.noise:
+            print(f"        {source.name}: note: {noise}", flush=True)
+        if run.problems:
+            print(f"        the executed notebook is kept: {Path(run.executed).relative_to(paths.ROOT)}", flush=True)
+    return runs
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the named lessons, or all; exit status 1 when one of them failed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help="lessons, by the start of their file name; all when none is given")
+    parser.add_argument("--test", action="store_true", help="the small parameters of the tests")
+    parser.add_argument("--no-cache", action="store_true", help="run in any case")
+    parser.add_argument("--keep", type=Path, help="copy the executed notebooks to this folder")
+    args = parser.parse_args(argv)
+    sources = [p for p in paths.lesson_paths() if not args.names or any(p.stem.startswith(n) for n in args.names)]
+    if not sources:
+        parser.error(f"no lesson starts with {' or '.join(args.names)}" if args.names else "there are no lessons yet")
+    runs = run_lessons(sources, test=args.test, cache=not args.no_cache)
+    if args.keep:
+        args.keep.mkdir(parents=True, exist_ok=True)
+        for run in runs:
+            if Path(run.executed).is_file():
+                shutil.copyfile(run.executed, args.keep / Path(run.executed).name)
+    noisy = args.test and any(run.noise for run in runs)
+    return 1 if noisy or any(run.problems for run in runs) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,131 @@
+"""Sphinx parts of the book: local scripts on the pages that need them, mermaid diagrams, our style sheet.
+
+A fenced block with the language ``mermaid`` becomes ``<pre class="mermaid">``: the form that JupyterLab also draws, and
+that works from a page opened as a file, where the ES-module build of mermaid does not load.
+"""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from typing import Any, ClassVar
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.transforms import SphinxTransform
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+
+logger = logging.getLogger(__name__)
+
+_BOOK = Path(__file__).resolve().parents[1]
+_VENDOR = _BOOK.parent / "_build" / "vendor_static" / "vendor"
+# Used only where npm was missing when the book was built.
+_MERMAID_ON_A_SERVER = "https://cdn.jsdelivr.net/npm/@mermaid-js/tiny@11.17.2/dist/mermaid.tiny.js"
+
+
+class Mermaid(nodes.General, nodes.Element):
+    """A diagram; its source is in ``["code"]``."""
+
+
+class MermaidFences(SphinxTransform):
+    """Turn code blocks in the language mermaid into diagrams, before the highlighter sees them."""
+
+    default_priority = 10
+
+    def apply(self, **kwargs: Any) -> None:
+        """Replace each such block of the document."""
+        for block in list(self.document.findall(nodes.literal_block)):
+            if block.get("language") == "mermaid":
+                code = block.astext()
+                if "accTitle" not in code:
+                    logger.warning("a mermaid diagram without accTitle cannot be read aloud", location=block)
+                diagram = Mermaid(code=code)
+                diagram.source, diagram.line = block.source, block.line
+                block.replace_self(diagram)
+
+
+def visit_mermaid_html(self: Any, node: Mermaid) -> None:
+    """Write the source for mermaid to draw; without JavaScript it stays readable as text."""
+    self.body.append(f'<div class="mermaid-frame"><pre class="mermaid">{html.escape(node["code"])}</pre></div>\n')
+    raise nodes.SkipNode
+
+
+def visit_mermaid_other(self: Any, node: Mermaid) -> None:
+    """Other builders (the search index, the latex one) leave diagrams out."""
+    raise nodes.SkipNode
+
+
+class Film(SphinxDirective):
+    """A film with its poster: ``film PATH`` with the options ``poster`` and ``alt``; both paths beside the page."""
+
+    required_arguments = 1
+    option_spec: ClassVar[dict[str, Any]] = {"poster": directives.path, "alt": directives.unchanged_required}
+
+    def run(self) -> list[nodes.Node]:
+        """Have Sphinx copy both files, and leave a node that becomes a player."""
+        film = FilmPlayer(alt=self.options["alt"])
+        for key, name in (("film", self.arguments[0]), ("poster", self.options["poster"])):
+            path, full = self.env.relfn2path(name)
+            self.env.note_dependency(full)
+            self.env.images.add_file(self.env.docname, path)
+            film[key] = path
+        return [film]
+
+
+class FilmPlayer(nodes.General, nodes.Element):
+    """A film; ``["film"]`` and ``["poster"]`` are source paths."""
+
+
+def visit_film_html(self: Any, node: FilmPlayer) -> None:
+    """Write the player. ``film.js`` starts it, unless the reader asked for less motion."""
+    builder = self.builder
+    film, poster = (f"{builder.imgpath}/{builder.env.images[node[key]][1]}" for key in ("film", "poster"))
+    label = html.escape(node["alt"], quote=True)
+    self.body.append(
+        f'<video class="film" controls loop muted playsinline preload="metadata" poster="{poster}" src="{film}" '
+        f'aria-label="{label}">{label}</video>\n'
+    )
+    raise nodes.SkipNode
+
+
+def use_local_files(app: Sphinx, config: Config) -> None:
+    """Put our static files and the fetched scripts in place, and point MathJax and the widgets at the latter."""
+    config.html_static_path = [*config.html_static_path, str(_BOOK / "static")]
+    if _VENDOR.is_dir():
+        config.html_static_path.append(str(_VENDOR.parent))
+        config.mathjax_path = "vendor/mathjax/tex-chtml.js"
+        config.nb_ipywidgets_js = {
+            "vendor/widgets/require.js": {},
+            "widget-paths.js": {},
+            "vendor/widgets/embed-amd.js": {},
+        }
+
+
+def add_page_scripts(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Load mermaid only where there is a diagram: it is the largest script of the book."""
+    if doctree is None:
+        return
+    if next(iter(doctree.findall(FilmPlayer)), None) is not None:
+        app.add_js_file("film.js", loading_method="defer")
+    if next(iter(doctree.findall(Mermaid)), None) is not None:
+        local = _VENDOR.is_dir()
+        app.add_js_file("vendor/mermaid/mermaid.tiny.js" if local else _MERMAID_ON_A_SERVER, loading_method="defer")
+        app.add_js_file("diagrams.js", loading_method="defer")
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the parts with Sphinx."""
+    others = dict.fromkeys(("latex", "text", "man", "texinfo"), (visit_mermaid_other, None))
+    app.add_node(Mermaid, html=(visit_mermaid_html, None), **others)
+    app.add_node(FilmPlayer, html=(visit_film_html, None), **others)
+    app.add_directive("film", Film)
+    app.add_transform(MermaidFences)
+    app.add_css_file("book.css")
+    app.connect("config-inited", use_local_files, priority=400)
+    app.connect("html-page-context", add_page_scripts)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
