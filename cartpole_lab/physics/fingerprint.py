@@ -1,0 +1,77 @@
+"""What a recorded step has baked in, as a tuple that is compared before the recording is replayed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import warp as wp
+
+_PLAIN = (bool, int, float, str, bytes, type(None), np.generic)
+
+
+def _address(array: wp.array | None) -> int | None:
+    return None if array is None else array.ptr
+
+
+def step_fingerprint(manager: type, simulate: Callable[[], None]) -> tuple:
+    """Cheap part, compared before every replay (a few microseconds).
+
+    Args:
+        manager: The active physics manager class.
+        simulate: The bound method that issues one step.
+
+    Returns:
+        Numbers and addresses that the launches of one step carry: time step, loop counts, callbacks, sensors,
+        and the arrays of the state and the control.
+    """
+    backend = manager.backend
+    state, control = backend.state_0, backend.control
+    return (
+        simulate.__name__,
+        id(manager._solver),
+        id(backend.model),
+        manager._solver_dt,
+        manager._num_substeps,
+        manager._decimation,
+        manager._report_contacts,
+        id(manager._adapter),
+        tuple(map(id, manager._post_actuator_callbacks)),
+        tuple(map(id, manager._post_step_callbacks)),
+        len(manager._newton_frame_transform_sensors),
+        len(manager._newton_imu_sensors),
+        len(manager._newton_contact_sensors),
+        _address(state.joint_q),
+        _address(state.joint_qd),
+        _address(state.body_q),
+        _address(state.body_qd),
+        _address(state.body_f),
+        _address(control.joint_f),
+        _address(control.joint_target_q),
+        _address(control.joint_target_qd),
+    )
+
+
+def deep_fingerprint(manager: type) -> tuple:
+    """Thorough part, compared after a model change: every plain value and array address of solver and model."""
+    backend, solver = manager.backend, manager._solver
+    roots = (backend.model, backend.state_0, backend.control, solver, solver.mjw_model, solver.mjw_data)
+    return tuple(item for root in roots for item in _walk(root, depth=3))
+
+
+def _walk(value: Any, depth: int) -> Iterator[Any]:
+    if isinstance(value, wp.array):
+        yield value.ptr, value.shape, value.strides
+    elif isinstance(value, _PLAIN):
+        yield value
+    elif isinstance(value, (tuple, list)) and len(value) <= 64:
+        for item in value:
+            yield from _walk(item, depth)
+    elif depth > 0 and (dataclasses.is_dataclass(value) or hasattr(value, "__dict__")) and not callable(value):
+        for name, item in vars(value).items():
+            # the step counter moves by itself and is not part of any launch
+            if name != "_step":
+                yield name
+                yield from _walk(item, depth - 1)
