@@ -44,12 +44,14 @@ _register(
     "Isaac-Cartpole-RGB-v0",
     env_cfg_entry_point=f"{__name__}.cartpole_camera_env_cfg:CartpoleRGBCameraEnvCfg",
     rl_games_cfg_entry_point=f"{_AGENTS}:rl_games_camera_ppo_cfg.yaml",
+    rl_games_fast_cfg_entry_point=f"{_AGENTS}:rl_games_camera_fast_ppo_cfg.yaml",
     default_agent="rl_games",
 )
 _register(
     "Isaac-Cartpole-Depth-v0",
     env_cfg_entry_point=f"{__name__}.cartpole_camera_env_cfg:CartpoleDepthCameraEnvCfg",
     rl_games_cfg_entry_point=f"{_AGENTS}:rl_games_camera_ppo_cfg.yaml",
+    rl_games_fast_cfg_entry_point=f"{_AGENTS}:rl_games_camera_fast_ppo_cfg.yaml",
     default_agent="rl_games",
 )
 

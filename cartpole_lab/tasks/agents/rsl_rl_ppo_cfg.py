@@ -18,7 +18,7 @@ class CartpolePPORunnerCfg(RslRlOnPolicyRunnerCfg):
 
     # (1) How long: samples of an update are num_steps_per_env x num_envs
     num_steps_per_env = 16
-    max_iterations = 100
+    max_iterations = 150
     save_interval = 25
     experiment_name = "cartpole"
     # what the actor and the critic see: the same four numbers
@@ -30,10 +30,10 @@ class CartpolePPORunnerCfg(RslRlOnPolicyRunnerCfg):
     actor = RslRlMLPModelCfg(
         hidden_dims=[32, 32],
         activation="elu",
-        obs_normalization=True,
+        obs_normalization=False,
         distribution_cfg=RslRlMLPModelCfg.GaussianDistributionCfg(init_std=1.0),
     )
-    critic = RslRlMLPModelCfg(hidden_dims=[32, 32], activation="elu", obs_normalization=True)
+    critic = RslRlMLPModelCfg(hidden_dims=[32, 32], activation="elu", obs_normalization=False)
 
     # (3) The update
     algorithm = RslRlPpoAlgorithmCfg(
@@ -47,7 +47,7 @@ class CartpolePPORunnerCfg(RslRlOnPolicyRunnerCfg):
         schedule="adaptive",  # keeps the policy's change per update near desired_kl
         gamma=0.98,
         lam=0.95,
-        desired_kl=0.01,
+        desired_kl=0.016,
         max_grad_norm=1.0,
     )
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-from tensordict import TensorDict
 
 if TYPE_CHECKING:
+    # comes with rsl-rl only
     from isaaclab.envs import ManagerBasedRLEnv
+    from tensordict import TensorDict
 
 
 @torch.no_grad()
