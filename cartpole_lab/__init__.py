@@ -1,0 +1,53 @@
+"""Learn Isaac Lab on the cart-pole: a small package that the lessons import.
+
+Where things are, one room per question:
+
+- ``tasks``: what is simulated; ``physics``: on what it runs;
+- ``session``: one live environment (:func:`make_env`);
+- ``training``: :func:`train`; ``evaluation``: :func:`evaluate`; ``policies``: what acts;
+- ``recording``: rollouts and films; ``export``: ONNX and the browser playground;
+- ``widgets``: sliders; ``exercises``: the checks of the lessons; ``doctor``: what this machine can run.
+
+The names below load on first use, so that importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "make_env": "session",
+    "close_env": "session",
+    "load_cfg": "session",
+    "default_device": "session",
+    "train": "training",
+    "TrainingRun": "training",
+    "evaluate": "evaluation",
+    "Evaluation": "evaluation",
+    "load_policy": "policies",
+    "zero_policy": "policies",
+    "random_policy": "policies",
+    "pd_policy": "policies",
+    "record_rollout": "recording",
+    "record_video": "recording",
+    "Rollout": "recording",
+    "plot_curve": "progress",
+    "export_onnx": "export",
+    "export_weights": "export",
+    "UserError": "errors",
+}
+
+__all__ = list(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])

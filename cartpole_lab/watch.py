@@ -1,0 +1,141 @@
+"""The observer that looks in on rl-games after every epoch."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from cartpole_lab.evaluation import Evaluation, run_episodes
+from cartpole_lab.policies import policy_from_model
+from cartpole_lab.progress import EpochInfo, ProgressLine
+from cartpole_lab.snapshot import undisturbed
+
+CURVE_KEYS = ("epoch", "env_steps", "wall_s", "return", "length")
+EVAL_KEYS = ("eval_epoch", "eval_return", "eval_timeout_share")
+STOP_FAILURES = 2
+"""Failed episodes in 1024 at which training stops: stricter than "solved" (5), so that fresh episodes agree."""
+
+
+class Watch:
+    """Looks in on rl-games after every epoch: progress, evaluations, the best model, and when to stop."""
+
+    def __init__(
+        self,
+        env: Any,
+        params: dict[str, Any],
+        line: ProgressLine,
+        on_epoch: Callable[[EpochInfo], bool | None] | None,
+        stop_when_solved: bool,
+        eval_interval: int,
+        episodes: int,
+    ) -> None:
+        self.env, self.params, self.line, self.on_epoch = env, params, line, on_epoch
+        self.stop_when_solved, self.eval_interval, self.episodes = stop_when_solved, eval_interval, episodes
+        self.curve: dict[str, list[float]] = {name: [] for name in (*CURVE_KEYS, *EVAL_KEYS)}
+        self.began = time.time()
+        self.best_model: dict[str, torch.Tensor] | None = None
+        self.best_score = -np.inf
+        self.algo: Any = None
+        space = env.unwrapped.single_observation_space["policy"]
+        self.obs_shape = tuple(space.shape)
+
+    def model(self) -> dict[str, torch.Tensor]:
+        """A copy of the weights as they are now."""
+        state = self.algo.model.state_dict()
+        return {name.removeprefix("_orig_mod."): value.detach().clone() for name, value in state.items()}
+
+    def epoch_done(self, frame: int, epoch: int) -> None:
+        """Called by rl-games, before it decides whether to go on."""
+        algo = self.algo
+        algo.last_mean_rewards = np.inf  # "best" is ours to say: rl-games would go by its running mean
+        began = bool(algo.game_rewards.current_size)
+        wall_s = time.time() - self.began
+        last = self.curve["wall_s"][-1] if self.curve["wall_s"] else 0.0
+        steps = int(algo.frame)
+        info = EpochInfo(
+            epoch=epoch,
+            max_epochs=algo.max_epochs,
+            env_steps=steps,
+            wall_s=wall_s,
+            mean_return=float(algo.game_rewards.get_mean()[0]) if began else float("nan"),
+            mean_length=float(algo.game_lengths.get_mean()) if began else float("nan"),
+            steps_per_s=algo.curr_frames / max(wall_s - last, 1e-9),
+            evaluation=self._evaluate(epoch),
+        )
+        values = (epoch, steps, wall_s, info.mean_return, info.mean_length)
+        for name, value in zip(CURVE_KEYS, values, strict=True):
+            self.curve[name].append(value)
+        self.line.show(info.line())
+        stop = self.on_epoch is not None and self.on_epoch(info) is False
+        if stop or self._solved(info.evaluation):
+            algo.max_epochs = epoch  # rl-games saves and returns
+
+    def _evaluate(self, epoch: int) -> Evaluation | None:
+        """Evaluate every few epochs, and remember the weights that did best."""
+        if self.eval_interval <= 0 or epoch % self.eval_interval or not self._promising():
+            return None
+        model = self.model()
+        policy = policy_from_model(model, self.params, self.obs_shape).to(self.env.unwrapped.device)
+        give_up = self.episodes // 200 if self.stop_when_solved else None  # 0.5 %: it can't be solved any more
+        with undisturbed(self.env):
+            result = run_episodes(self.env, policy, episodes=self.episodes, seed=10_000 + epoch, give_up_after=give_up)
+        if result.complete:
+            for name, value in zip(EVAL_KEYS, (epoch, result.mean_return, result.timeout_share), strict=True):
+                self.curve[name].append(value)
+            if result.mean_return > self.best_score:
+                self.best_score, self.best_model = result.mean_return, model
+                self.save_best(model)
+        return result
+
+    def _promising(self) -> bool:
+        """With stop-when-solved, a policy that falls while it explores isn't worth an evaluation yet."""
+        if not self.stop_when_solved:
+            return True
+        games = self.algo.game_rewards
+        return bool(games.current_size) and float(games.get_mean()[0]) > 4.6
+
+    def _solved(self, evaluation: Evaluation | None) -> bool:
+        if not self.stop_when_solved or evaluation is None or not evaluation.solved:
+            return False
+        return int((~evaluation.timed_out).sum()) <= STOP_FAILURES * evaluation.episodes / 1024
+
+    def save_best(self, model: dict[str, torch.Tensor]) -> Path:
+        """Write ``model`` where Isaac Lab looks for the best checkpoint, whole or not at all."""
+        state = {**self.algo.get_full_state_weights(), "model": model, "last_mean_rewards": self.best_score}
+        path = Path(self.algo.nn_dir) / f"{self.params['config']['name']}.pth"
+        partial = path.with_suffix(".tmp")
+        torch.save(state, partial)
+        os.replace(partial, path)
+        return path
+
+    def interrupt(self) -> None:
+        """Keep what was learned when the user stops the run."""
+        self.algo.save(os.path.join(self.algo.nn_dir, f"last_{self.params['config']['name']}_ep_{self.algo.epoch_num}"))
+
+
+def make_observer(watch: Watch, agent_cfg: dict[str, Any], flags: argparse.Namespace) -> Any:
+    """rl-games' observers: Isaac Lab's, ours, and population-based training's if the agent asks for it."""
+    from isaaclab_rl.rl_games import MultiObserver, PbtAlgoObserver
+    from rl_games.common.algo_observer import AlgoObserver, IsaacAlgoObserver
+
+    class Watcher(AlgoObserver):
+        def after_init(self, algo: Any) -> None:
+            watch.algo = algo
+
+        def after_clear_stats(self) -> None:
+            pass
+
+        def after_print_stats(self, frame: int, epoch_num: int, total_time: float) -> None:
+            watch.epoch_done(frame, epoch_num)
+
+    observers = [IsaacAlgoObserver(), Watcher()]
+    if agent_cfg.get("pbt", {}).get("enabled", False):
+        observers.append(PbtAlgoObserver(agent_cfg, flags))
+    return MultiObserver(observers)
