@@ -1,0 +1,5 @@
+"""Kit's settings, which Isaac Lab fills when it starts."""
+
+from unittest.mock import MagicMock
+
+settings = MagicMock()
