@@ -16,7 +16,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bookbuild import generated, paths, showcase
-from bookbuild.stage import Staging, clear, downloadable_notebooks, stage_notebooks, stage_sources, stage_toc
+from bookbuild.stage import (
+    Staging,
+    clear,
+    downloadable_notebooks,
+    stage_notebooks,
+    stage_sources,
+    stage_toc,
+    tidy_pages,
+)
 from bookbuild.vendor import vendor_scripts
 from run_notebooks import run_lessons
 
@@ -38,7 +46,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     local_scripts = vendor_scripts()
     staging = Staging()
-    stage_sources(staging)
     film = None if args.no_film else showcase.make_showcase()
     showcase.stage_showcase(staging, film)
 
@@ -47,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         lessons = [p for p in lessons if any(p.stem.startswith(name) for name in args.only)]
     runs = run_lessons(lessons, test=args.test)
     good = [run for run in runs if not run.problems]
+    stage_sources(staging, [run.name for run in good])
     stage_notebooks(staging, good)
     if args.refresh_figures:
         generated.write_exercise_figures(good)
@@ -57,8 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"left out, because not there: {', '.join(missing)}")
 
     status = render()
-    if status == 0:
-        downloadable_notebooks(paths.HTML)
+    tidy_pages(paths.HTML)
+    downloadable_notebooks(paths.HTML)
     failed = [run.name for run in runs if run.problems]
     print(f"\n{len(good)} lessons, {len(list(paths.HTML.rglob('*.html')))} pages, {time.perf_counter() - start:.0f} s")
     if failed:

@@ -17,7 +17,7 @@ import yaml
 from . import paths
 from .notebooks import NotebookRun, page_notebook
 
-_LINK = re.compile(r"(?<!!)\[([^\]]+)\]\(((?!https?:|mailto:|#)[^)\s]+)\)")
+_FONT_PRELOAD = re.compile(r'<link rel="preload" as="font"[^>]*>\s*')
 _PICTURES = (".svg", ".png", ".jpg", ".webp")
 
 
@@ -52,11 +52,21 @@ class Staging:
         return [name for name in documents if name not in staged]
 
 
-def stage_sources(staging: Staging) -> None:
-    """Copy the written pages and their pictures."""
+def stage_sources(staging: Staging, lessons: Iterable[str]) -> None:
+    """Copy the written pages and their pictures.
+
+    Args:
+        staging: Where to.
+        lessons: Names of the lessons that will be there; links to others become plain text.
+    """
+    names = set(lessons)
     for path in sorted(paths.BOOK.rglob("*")):
         inside = path.relative_to(paths.BOOK)
-        if path.is_file() and (path.suffix in _PICTURES or (path.suffix == ".md" and len(inside.parts) == 1)):
+        if not path.is_file():
+            continue
+        if path.suffix == ".md" and len(inside.parts) == 1:
+            staging.write(f"book/{inside.as_posix()}", without_missing(path.read_text(encoding="utf-8"), names))
+        elif path.suffix in _PICTURES:
             staging.write(f"book/{inside.as_posix()}", path.read_bytes())
 
 
@@ -67,14 +77,25 @@ def stage_notebooks(staging: Staging, runs: Sequence[NotebookRun]) -> None:
         notebook = page_notebook(run, paths.NOTEBOOKS / f"{run.name}.ipynb")
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
-                cell["source"] = _LINK.sub(lambda match: _existing_link(match, names), cell.source)
+                cell["source"] = without_missing(cell.source, names)
         staging.write(f"notebooks/{run.name}.ipynb", nbformat.writes(notebook) + "\n")
 
 
-def _existing_link(match: re.Match[str], names: set[str]) -> str:
-    target = Path(match[2].split("#")[0])
-    lesson = target.suffix == ".ipynb" and re.match(r"\d\d_", target.name)
-    return f"{match[1]} (not written yet)" if lesson and target.stem not in names else match[0]
+def without_missing(text: str, lessons: set[str]) -> str:
+    """Markdown whose links to lessons that are not there are plain text, so that a draft renders without warnings."""
+
+    def link(match: re.Match[str]) -> str:
+        return match[0] if match[2] in lessons else f"{match[1]} (not written yet)"
+
+    text = re.sub(r"(?<!!)\[([^\]]+)\]\((?:\.\./notebooks/)?(\d\d_\w+)\.ipynb[^)]*\)", link, text)
+    kept = []
+    for line in text.split("\n"):
+        target = re.match(r"(?:\s*click \w+ href \"|:link: )\.\./notebooks/(\d\d_\w+)", line)
+        if target is None or target[1] in lessons:
+            kept.append(line)
+        elif line.startswith(":link:"):
+            kept.append(":link: code_map")
+    return "\n".join(kept)
 
 
 def toc_documents(toc: dict[str, Any]) -> list[str]:
@@ -94,6 +115,15 @@ def stage_toc(staging: Staging) -> list[str]:
     toc["parts"] = [part for part in toc.get("parts", []) if part["chapters"]]
     staging.write("_toc.yml", yaml.safe_dump(toc, sort_keys=False, allow_unicode=True))
     return missing
+
+
+def tidy_pages(html: Path) -> None:
+    """Drop the theme's font preloads: browsers refuse them on a page opened as a file, and log an error for each."""
+    for page in html.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        mended = _FONT_PRELOAD.sub("", text)
+        if mended != text:
+            page.write_text(mended, encoding="utf-8")
 
 
 def downloadable_notebooks(html: Path) -> None:

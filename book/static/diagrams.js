@@ -14,6 +14,8 @@
     noteBorderColor: "#e0a54a", actorBkg: "#1d3345", actorTextColor: "#e8edf2", signalColor: "#c3ced8",
     signalTextColor: "#e8edf2", labelBoxBkgColor: "#1d3345", labelTextColor: "#e8edf2", loopTextColor: "#e8edf2",
   };
+  // Mermaid measures text before it draws: the font has to be the one that pre.mermaid has in book.css.
+  const FONT = "system-ui, -apple-system, Segoe UI, Roboto, Helvetica, Arial, sans-serif";
   const theme = () => (document.documentElement.dataset.theme === "dark" ? "dark" : "light");
   let drawn = null;
   let busy = Promise.resolve();
@@ -32,7 +34,7 @@
       startOnLoad: false,
       securityLevel: "loose", // the code map's boxes are links; every diagram is ours
       theme: "base",
-      themeVariables: { ...(wanted === "dark" ? DARK : LIGHT), darkMode: wanted === "dark", fontFamily: "inherit", fontSize: "15px" },
+      themeVariables: { ...(wanted === "dark" ? DARK : LIGHT), darkMode: wanted === "dark", fontFamily: FONT, fontSize: "15px" },
       flowchart: { useMaxWidth: true, htmlLabels: true },
       sequence: { useMaxWidth: true },
     });
