@@ -19,6 +19,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cartpole_lab.errors import UserError
+from cartpole_lab.remote import check_assets
+
+__all__ = [
+    "LIBRARIES",
+    "LibraryRun",
+    "check_assets",
+    "check_library",
+    "checkpoint_library",
+    "last_checkpoint",
+    "load_policy_any",
+    "train_with_library",
+]
 
 if TYPE_CHECKING:
     import torch

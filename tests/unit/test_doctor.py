@@ -1,0 +1,99 @@
+"""The doctor: what it looks at, and that it notices what is missing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from cartpole_lab import doctor
+from cartpole_lab.doctor import Check
+
+
+@pytest.fixture(scope="module")
+def checks() -> dict[str, Check]:
+    return {check.name: check for check in doctor.doctor()}
+
+
+def test_looks_at_everything_that_the_lessons_need(checks: dict[str, Check]) -> None:
+    wanted = {
+        "Python",
+        "Packages",
+        "CUDA",
+        "Warp kernels",
+        "physics=newton_mjwarp",
+        "physics=ovphysx",
+        "renderer=newton_renderer",
+        "ffmpeg",
+        "Isaac Sim",
+        "JupyterLab",
+        "Browser",
+    }
+    assert wanted <= checks.keys()
+
+
+def test_this_machine_is_healthy(checks: dict[str, Check]) -> None:
+    assert doctor.healthy(checks.values()), doctor.table(checks.values())
+
+
+def test_found_is_true(checks: dict[str, Check]) -> None:
+    import newton
+    import torch
+
+    assert newton.__version__ in checks["physics=newton_mjwarp"].found
+    assert (checks["CUDA"].status == "ok") == torch.cuda.is_available()
+
+
+def test_whatever_is_missing_says_what_for_and_how_to_mend_it(checks: dict[str, Check]) -> None:
+    for check in checks.values():
+        if check.status != "ok":
+            assert check.needed_for, check
+        if check.status == "broken":
+            assert check.fix, check
+
+
+def test_json_holds_the_same(checks: dict[str, Check]) -> None:
+    rows = json.loads(json.dumps(doctor.as_dicts(checks.values())))
+    assert [row["name"] for row in rows] == list(checks)
+    assert set(rows[0]) == {"name", "status", "found", "needed_for", "fix"}
+
+
+def test_a_missing_and_a_wrong_package_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = doctor._version
+    monkeypatch.setattr(doctor, "_version", lambda name: {"newton": None, "warp-lang": "0.1"}.get(name, real(name)))
+    [check] = doctor._packages()
+    assert check.status == "broken"
+    assert "newton is missing" in check.found
+    assert "warp-lang is 0.1, expected ==" in check.found
+    assert check.fix
+
+
+def test_other_versions_than_the_tested_ones_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = doctor._version
+    monkeypatch.setattr(doctor, "_version", lambda name: "1999.1" if name == "absl-py" else real(name))
+    [check] = doctor._locked_versions()
+    assert check.status == "optional"
+    assert "absl-py 1999.1" in check.found
+
+
+def test_one_broken_look_does_not_hide_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken_look() -> list[Check]:
+        raise OSError("libfoo.so.1: cannot open shared object file")
+
+    monkeypatch.setattr(doctor, "_cuda", broken_look)
+    monkeypatch.setattr(doctor, "_warp_cache", list)
+    checks = doctor.doctor()
+    broken = [check for check in checks if check.status == "broken"]
+    assert len(broken) == 1 and "libfoo" in broken[0].found
+    assert any(check.name == "ffmpeg" for check in checks)
+
+
+def test_table_marks_what_is_broken() -> None:
+    good = Check("A", "ok", "1.0")
+    bad = replace(good, name="Bee", status="broken", needed_for="flying", fix="pip install wings")
+    text = doctor.table([good, bad])
+    assert text.splitlines()[0] == "ok  A    1.0"
+    assert "NO  Bee  1.0" in text and "pip install wings" in text and "needed for: flying" in text
+    assert "1 thing(s) to mend" in text
+    assert not doctor.healthy([good, bad]) and doctor.healthy([good, replace(bad, status="optional")])
