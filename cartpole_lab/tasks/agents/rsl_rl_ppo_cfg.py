@@ -17,7 +17,7 @@ class CartpolePPORunnerCfg(RslRlOnPolicyRunnerCfg):
     device: str = "cuda:0" if torch.cuda.is_available() else "cpu"
 
     # (1) How long: samples of an update are num_steps_per_env x num_envs
-    num_steps_per_env = 16
+    num_steps_per_env = 24
     max_iterations = 150
     save_interval = 25
     experiment_name = "cartpole"
@@ -40,14 +40,14 @@ class CartpolePPORunnerCfg(RslRlOnPolicyRunnerCfg):
         value_loss_coef=1.0,
         use_clipped_value_loss=True,
         clip_param=0.2,
-        entropy_coef=0.0,
+        entropy_coef=0.005,
         num_learning_epochs=5,
         num_mini_batches=4,
         learning_rate=1.0e-3,
         schedule="adaptive",  # keeps the policy's change per update near desired_kl
-        gamma=0.98,
+        gamma=0.99,
         lam=0.95,
-        desired_kl=0.016,
+        desired_kl=0.01,
         max_grad_norm=1.0,
     )
 
