@@ -1,0 +1,55 @@
+"""What all widgets share: how the JavaScript is put together, and what shows where no JavaScript runs."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anywidget
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+HERE = Path(__file__).parent
+
+
+def module(name: str) -> str:
+    """The text of one widget's JavaScript module: the shared part, then ``<name>.js``."""
+    return (HERE / "base.js").read_text("utf-8") + (HERE / f"{name}.js").read_text("utf-8")
+
+
+def rounded(values: Any, digits: int = 4) -> list:
+    """An array or tensor as nested lists of short numbers, so that a saved page stays small."""
+    if hasattr(values, "detach"):
+        values = values.detach().cpu().numpy()
+    return np.round(np.asarray(values, dtype=np.float64), digits).tolist()
+
+
+class LabWidget(anywidget.AnyWidget):
+    """An anywidget that also carries a picture and a description for places that run no JavaScript."""
+
+    def describe(self) -> str:
+        """What the widget shows, in a sentence or two. Subclasses override it."""
+        return type(self).__name__
+
+    def figure(self) -> Figure:
+        """A still matplotlib figure of what the widget shows. Subclasses override it."""
+        raise NotImplementedError
+
+    def picture(self) -> bytes:
+        """`figure` as PNG bytes, for PDF books, notebook previews and e-mail."""
+        buffer = io.BytesIO()
+        self.figure().savefig(buffer, format="png", dpi=110, bbox_inches="tight")
+        return buffer.getvalue()
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict] | None:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if bundle is None:
+            return None
+        data, metadata = bundle
+        data["text/plain"] = self.describe()
+        data["image/png"] = base64.b64encode(self.picture()).decode("ascii")
+        return data, metadata

@@ -1,0 +1,466 @@
+// The playground: the cart-pole in the browser under trained policies.
+//
+// The first half is the JavaScript twin of the task: pure functions on plain arrays, no page needed.
+// tests/parity/test_twin.py runs this very file with node against Newton.
+//
+// State: [cart position m, pole angle rad, cart velocity m/s, pole angular velocity rad/s]. Angle 0 is upright and a
+// positive angle leans towards -x. With the pole's centre of mass at distance l from its joint the motion obeys
+//   (M + m) x'' - m l cos(a) a'' + m l sin(a) a'^2 = F - d x'
+//   -m l cos(a) x'' + J a'' - m g l sin(a)         = T
+// which MuJoCo's "implicitfast" integrator steps with the damping d taken at the end of the step.
+
+export const TASK = Object.freeze({
+  dt: 1 / 120, // one physics step [s]
+  decimation: 2, // physics steps an action lasts
+  cartMass: 1, // [kg]
+  cartDamping: 10, // of the joint drive [N s/m]
+  poleMass: 1, // [kg]
+  poleLength: 1, // of the box [m]
+  poleThickness: 0.06, // of the box in the plane of motion [m]
+  poleBelowJoint: 0.03, // the box's end lies this far behind the joint [m]
+  gravity: 9.81, // [m/s^2]
+  effortScale: 100, // action 1 is this many newtons
+  actionClip: 1,
+  observationClip: 5,
+  bound: 3, // the episode ends when the cart leaves [-bound, bound] [m]
+  episode: 5, // [s]
+  start: [1, Math.PI / 4, 0.5, Math.PI / 4], // half-widths of the random start
+});
+
+/** The numbers that the equations need, from masses and lengths (a pole is a box of even density). */
+export function dynamics(p = TASK) {
+  const l = p.poleLength / 2 - p.poleBelowJoint;
+  const own = (p.poleMass * (p.poleLength ** 2 + p.poleThickness ** 2)) / 12;
+  return { m: p.cartMass + p.poleMass, ml: p.poleMass * l, J: own + p.poleMass * l * l, g: p.gravity, d: p.cartDamping, dt: p.dt };
+}
+
+/** One physics step in place: `force` [N] on the cart, `torque` [N m] on the pole. */
+export function substep(s, force, k, torque = 0) {
+  const sin = Math.sin(s[1]), cos = Math.cos(s[1]);
+  const b0 = force - k.d * s[2] - k.ml * sin * s[3] * s[3];
+  const b1 = k.ml * k.g * sin + torque;
+  const a00 = k.m + k.dt * k.d, a01 = -k.ml * cos, a11 = k.J;
+  const det = a00 * a11 - a01 * a01;
+  s[2] += (k.dt * (a11 * b0 - a01 * b1)) / det;
+  s[3] += (k.dt * (a00 * b1 - a01 * b0)) / det;
+  s[0] += k.dt * s[2];
+  s[1] += k.dt * s[3];
+}
+
+const clip = (x, limit) => Math.max(-limit, Math.min(limit, x));
+
+/** Effort [N] of an action, as the task scales and clips it. */
+export const effortOf = (action, p = TASK) => p.effortScale * clip(action, p.actionClip);
+
+/** What the policy answers to a state: clip, normalise, layers with their activation, mean of the action. */
+export function act(net, s) {
+  const lim = net.observation_clip ?? TASK.observationClip;
+  let x = [clip(s[0], lim), clip(s[1], lim), clip(s[2], lim), clip(s[3], lim)];
+  const norm = net.normalization;
+  if (norm) x = x.map((v, i) => clip((v - norm.mean[i]) / Math.sqrt(norm.var[i] + norm.epsilon), norm.clip));
+  for (const { weight, bias, activation } of net.layers) {
+    const y = new Array(bias.length);
+    for (let r = 0; r < bias.length; r++) {
+      const row = weight[r];
+      let sum = bias[r];
+      for (let c = 0; c < row.length; c++) sum += row[c] * x[c];
+      y[r] = activation === "elu" ? (sum > 0 ? sum : Math.exp(sum) - 1)
+        : activation === "relu" ? Math.max(0, sum)
+        : activation === "tanh" ? Math.tanh(sum) : sum;
+    }
+    x = y;
+  }
+  return clip(x[0], net.action_clip ?? TASK.actionClip);
+}
+
+/** One environment step in place under an effort [N]; true while the cart is on its stage. */
+export function step(s, effort, k, p = TASK, push = 0) {
+  for (let i = 0; i < p.decimation; i++) substep(s, effort + push, k);
+  return Math.abs(s[0]) <= p.bound;
+}
+
+/**
+ * Play one episode from `start`. `control` is a policy's weights or a list of actions.
+ * Returns the states (steps + 1), the steps survived and whether the pole was caught: never out, upright at the end.
+ */
+export function episode(start, control, { steps = 300, p = TASK, push = 0, pushSteps = 12 } = {}) {
+  const k = dynamics(p), s = Array.from(start), states = [Array.from(s)];
+  let survived = steps;
+  for (let t = 0; t < steps; t++) {
+    const action = Array.isArray(control) ? control[t] : act(control, s);
+    const on = step(s, effortOf(action, p), k, p, t < pushSteps ? push : 0);
+    states.push(Array.from(s));
+    if (!on) {
+      survived = t + 1;
+      break;
+    }
+  }
+  const end = states[states.length - 1];
+  return { states, survived, caught: survived === steps && Math.abs(end[1]) < 0.2 };
+}
+
+/** The hardest push [N], `pushSteps` long, that a policy at rest survives in both directions; null if it cannot balance. */
+export function pushLimit(net, { p = TASK, pushSteps = 12, max = 1000 } = {}) {
+  const rest = episode([0, 0.02, 0, 0], net, { p, steps: 240 });
+  if (!rest.caught) return null;
+  const from = rest.states[rest.states.length - 1];
+  const holds = (force) => [force, -force].every((push) => episode(from, net, { p, push, pushSteps }).caught);
+  let low = 0;
+  while (low + 40 <= max && holds(low + 40)) low += 40;
+  while (low + 5 <= max && holds(low + 5)) low += 5;
+  return low;
+}
+
+// ---- the page -------------------------------------------------------------------------------------------------
+
+const PUSH_STEPS = 12; // 0.2 s
+const DRIVE = "you", NOBODY = "nobody";
+const HISTORY = 300; // 5 s of plot
+const DEFAULTS = { gravity: 9.81, pole_length: 1, pole_mass: 1, start_angle: 20, speed: 1, push: 100 };
+
+export default {
+  render({ model, el, signal }) {
+    const policies = model.get("policies");
+    const ui = frame(el, {
+      title: "Playground",
+      subtitle: "a JavaScript twin of the task, driven by exported policies",
+      label: "Cart-pole playground",
+      signal,
+    });
+
+    // -- state
+    let s = [0, 0, 0, 0], before = [0, 0, 0, 0], effort = 0, time = 0, owed = 0;
+    let push = { force: 0, left: 0 }, keys = { left: false, right: false }, held = null;
+    let running = !reducedMotion(), over = null, camera = 0, best = 0, count = 0;
+    const history = [], trail = [];
+    const params = () => ({ ...DEFAULTS, ...model.get("params") });
+    const mode = () => model.get("policy");
+    const net = () => policies.find((q) => q.name === mode())?.weights ?? null;
+    let world, k;
+    const rebuild = () => {
+      const q = params();
+      world = { ...TASK, gravity: q.gravity, poleLength: q.pole_length, poleMass: q.pole_mass };
+      k = dynamics(world);
+      later();
+    };
+
+    // -- pictures
+    const stage = ui.surface({ height: (w) => Math.max(210, Math.min(330, w * 0.4)), draw: drawStage, className: "cl-touch",
+      label: "Cart-pole on its rail. Drag the pole or the cart. Arrow keys push, space pauses, R starts again." });
+    stage.canvas.tabIndex = 0;
+    stage.canvas.setAttribute("role", "application");
+    const plots = ui.surface({ height: (w) => (w < 460 ? 170 : 190), draw: drawPlots, label: "Pole angle and cart effort over the last five seconds" });
+
+    // -- controls
+    const stats = { time: stat("time"), angle: stat("pole angle"), cart: stat("cart position"), effort: stat("effort") };
+    const names = [...policies.map((q) => [q.name, q.name]), [DRIVE, "You drive (arrow keys)"], [NOBODY, "Nobody (0 N)"]];
+    const who = picker("Who drives", names, mode(), (name) => setPolicy(name));
+    who.classList.add("cl-wide");
+    const pause = button("Pause", () => toggle());
+    const left = button("◀ Push", () => shove(-1), { title: "Push the cart to the left for 0.2 s" });
+    const right = button("Push ▶", () => shove(1), { title: "Push the cart to the right for 0.2 s" });
+    for (const [node, key] of [[left, "left"], [right, "right"]]) {
+      // While you drive, the two buttons are held down like the arrow keys.
+      node.addEventListener("pointerdown", (event) => {
+        if (mode() === DRIVE) { keys[key] = true; node.setPointerCapture(event.pointerId); wake(); }
+      });
+      for (const end of ["pointerup", "pointercancel", "blur"]) node.addEventListener(end, () => { keys[key] = false; });
+    }
+    const controls = {};
+    const add = (key, label, min, max, stepSize, unit, digits, after = rebuild) => {
+      controls[key] = slider({ label, name: key, min, max, step: stepSize, unit, digits, value: params()[key],
+        onInput: (value) => { model.set("params", { ...model.get("params"), [key]: value }); model.save_changes(); after(); ui.redraw(); } });
+      return controls[key].el;
+    };
+    ui.root.append(
+      stage.canvas,
+      h("div", { className: "cl-row" }, who, left, right, pause, button("Restart", () => reset(), { title: "Back to the start angle" }),
+        button("Random", () => reset(true), { title: "A random start, from the task's own ranges" })),
+      h("div", { className: "cl-stats" }, ...Object.values(stats).map((q) => q.el)),
+      plots.canvas,
+      h("div", { className: "cl-grid" },
+        add("push", "Push, 0.2 s long", 0, 600, 5, "N", 0, () => announceLimit()),
+        add("start_angle", "Start angle", -60, 60, 1, "°", 0, () => reset()),
+        add("speed", "Speed of time", 0.1, 1, 0.05, "×", 2, () => {}),
+        add("gravity", "Gravity", 0, 25, 0.01, "m/s²", 2),
+        add("pole_length", "Pole length", 0.4, 1.6, 0.05, "m", 2),
+        add("pole_mass", "Pole mass", 0.1, 5, 0.1, "kg", 1)),
+    );
+    const limitNote = h("p", { className: "cl-note cl-limit" });
+    const restore = button("Task's values", () => {
+      model.set("params", {});
+      model.save_changes();
+      for (const [key, control] of Object.entries(controls)) control.set(DEFAULTS[key]);
+      rebuild();
+      ui.redraw();
+    });
+    ui.root.append(h("div", { className: "cl-row" }, restore), limitNote);
+    ui.finish();
+
+    // -- the hardest push that this policy survives, worked out in the twin when something changes
+    let timer = 0, limit = null;
+    const later = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        const weights = net();
+        limit = weights ? pushLimit(weights, { p: world, pushSteps: PUSH_STEPS }) : null;
+        ui.root.dataset.pushLimit = limit === null ? "" : String(limit);
+        announceLimit();
+      }, 120);
+    };
+    signal?.addEventListener("abort", () => clearTimeout(timer));
+    function announceLimit() {
+      const name = mode();
+      limitNote.textContent = name === DRIVE
+        ? `Hold the left or right arrow key (or the two buttons): ${TASK.effortScale} N either way. Keep the cart within ±3 m and the pole up.${best ? ` Your best: ${best.toFixed(1)} s.` : ""}`
+        : name === NOBODY ? "Nobody pushes the cart. Drag the pole and let go."
+        : limit === null ? `“${name}” cannot balance this pole, even from rest.`
+        : `From rest, “${name}” survives pushes of up to ${limit} N for 0.2 s. ${params().push > limit ? "The push that is set is harder: expect a fall." : "The push that is set is within that."}`;
+    }
+
+    // -- what can happen
+    function setPolicy(name) {
+      model.set("policy", name);
+      model.save_changes();
+    }
+    function onPolicy() {
+      who.value = mode();
+      const drive = mode() === DRIVE;
+      left.textContent = drive ? "◀ Hold" : "◀ Push";
+      right.textContent = drive ? "Hold ▶" : "Push ▶";
+      reset();
+      later();
+      announceLimit();
+    }
+    function reset(random = false) {
+      s = random ? TASK.start.map((w) => (Math.random() * 2 - 1) * w) : [0, (params().start_angle / DEGREES), 0, 0];
+      before = [...s];
+      time = owed = effort = 0;
+      push = { force: 0, left: 0 };
+      over = null;
+      history.length = trail.length = 0;
+      count += 1;
+      running = true;
+      wake();
+    }
+    function toggle(on = !running) {
+      running = on;
+      wake();
+    }
+    function wake() {
+      pause.textContent = running ? "Pause" : "Play";
+      ui.play(running || held ? advance : null);
+      ui.redraw();
+    }
+    function shove(direction) {
+      if (mode() === DRIVE) return;
+      if (over) reset();
+      const force = direction * params().push;
+      push = { force, left: PUSH_STEPS };
+      running = true;
+      ui.say(`Pushed ${Math.abs(force)} newtons to the ${force < 0 ? "left" : "right"}`);
+      wake();
+    }
+    function finish(seconds) {
+      const caught = seconds === null;
+      over = { text: caught ? "" : `Off the stage after ${seconds.toFixed(1)} s`, age: 0 };
+      if (mode() === DRIVE && seconds > best) { best = seconds; announceLimit(); }
+      model.set("last_result", { policy: mode(), seconds: Number(seconds.toFixed(3)) });
+      model.save_changes();
+      ui.root.dataset.fell = String(Number(ui.root.dataset.fell || 0) + 1);
+      ui.say(over.text);
+    }
+
+    // -- time
+    function advance(elapsed) {
+      const stepDt = world.dt * world.decimation;
+      if (over) {
+        over.age += elapsed;
+        if (over.age > 1.6) reset();
+        return;
+      }
+      owed += elapsed * params().speed;
+      while (owed >= stepDt) {
+        owed -= stepDt;
+        before = [...s];
+        const weights = net();
+        const action = weights ? act(weights, s) : mode() === DRIVE ? (keys.right ? 1 : 0) - (keys.left ? 1 : 0) : 0;
+        effort = effortOf(action, world);
+        let on = true;
+        if (held) grab(stepDt);
+        else on = step(s, effort, k, world, push.left > 0 ? push.force : 0);
+        if (push.left > 0) push.left -= 1;
+        time += stepDt;
+        history.push([time, s[1], effort]);
+        if (history.length > HISTORY) history.shift();
+        trail.push([s[0] - Math.sin(s[1]) * 0.97 * world.poleLength, Math.cos(s[1]) * 0.97 * world.poleLength]);
+        if (trail.length > 70) trail.shift();
+        if (!on) {
+          finish(time);
+          break;
+        }
+      }
+    }
+    /** While held, the hand sets angle or position and the rest keeps moving. */
+    function grab(stepDt) {
+      const old = [...s];
+      if (held.part === "cart") {
+        step(s, 0, k, world);
+        s[0] = clip(held.x, 2.95);
+        s[2] = clip((s[0] - old[0]) / stepDt, 6);
+      } else {
+        step(s, effort, k, world);
+        s[0] = clip(s[0], 2.95);
+        s[1] = held.angle;
+        s[3] = clip((s[1] - old[1]) / stepDt, 12);
+      }
+    }
+
+    // -- hands and keys
+    let view = { ox: 0, oy: 0, scale: 100 };
+    const place = (event) => {
+      const box = stage.canvas.getBoundingClientRect();
+      return [(event.clientX - box.left - view.ox) / view.scale, (view.oy - (event.clientY - box.top)) / view.scale];
+    };
+    const aim = (event) => {
+      const [x, z] = place(event);
+      if (held.part === "cart") held.x = x;
+      else {
+        const angle = Math.atan2(-(x - s[0]), z);
+        held.angle = s[1] + Math.atan2(Math.sin(angle - s[1]), Math.cos(angle - s[1])); // the nearest turn
+      }
+    };
+    stage.canvas.addEventListener("pointerdown", (event) => {
+      const [x, z] = place(event);
+      if (over) reset();
+      held = Math.hypot(x - s[0], z) < 0.22 ? { part: "cart", x } : { part: "pole", angle: s[1] };
+      if (held.part === "pole") {
+        const along = (-(x - s[0]) * Math.sin(s[1]) + z * Math.cos(s[1]));
+        const aside = Math.abs((x - s[0]) * Math.cos(s[1]) + z * Math.sin(s[1]));
+        if (aside > 0.35 || along < 0 || along > world.poleLength + 0.35) { held = null; return; }
+      }
+      stage.canvas.setPointerCapture(event.pointerId);
+      aim(event);
+      wake();
+    });
+    stage.canvas.addEventListener("pointermove", (event) => { if (held) aim(event); });
+    for (const end of ["pointerup", "pointercancel"]) stage.canvas.addEventListener(end, () => { held = null; wake(); });
+    stage.canvas.addEventListener("keydown", (event) => {
+      const way = { ArrowLeft: "left", ArrowRight: "right" }[event.key];
+      if (way) {
+        if (mode() === DRIVE) { keys[way] = true; if (!running) toggle(true); } else if (!event.repeat) shove(way === "left" ? -1 : 1);
+      } else if (event.key === " ") toggle();
+      else if (event.key === "r" || event.key === "R") reset();
+      else return;
+      event.preventDefault();
+      event.stopPropagation();
+    });
+    stage.canvas.addEventListener("keyup", (event) => {
+      const way = { ArrowLeft: "left", ArrowRight: "right" }[event.key];
+      if (way) keys[way] = false;
+    });
+    stage.canvas.addEventListener("blur", () => { keys = { left: false, right: false }; });
+
+    // -- drawing
+    let told = 0;
+    function drawStage(ctx, width, height, c) {
+      const mix = running && !over ? Math.min(1, owed / (world.dt * world.decimation)) : 1;
+      const at = (i) => before[i] + (s[i] - before[i]) * mix;
+      const half = width < 560 ? 2.2 : 3.45;
+      camera += (clip(half < 3 ? at(0) : 0, Math.max(0, 3.45 - half)) - camera) * 0.12;
+      const scale = width / (2 * half);
+      view = { ox: width / 2 - camera * scale, oy: Math.round(height * 0.68), scale: Math.min(scale, (height * 0.62) / Math.max(1, world.poleLength)) };
+      view.ox = width / 2 - camera * view.scale;
+      ctx.fillStyle = c.panel;
+      ctx.fillRect(0, 0, width, height);
+      drawRail(ctx, c, { width, ...view, bound: world.bound });
+      trail.forEach(([x, z], i) => {
+        if (!i) return;
+        ctx.strokeStyle = c.blue;
+        ctx.globalAlpha = 0.5 * (i / trail.length) ** 2;
+        ctx.lineWidth = 2;
+        ctx.beginPath();
+        ctx.moveTo(view.ox + trail[i - 1][0] * view.scale, view.oy - trail[i - 1][1] * view.scale);
+        ctx.lineTo(view.ox + x * view.scale, view.oy - z * view.scale);
+        ctx.stroke();
+      });
+      ctx.globalAlpha = 1;
+      const body = drawCartPole(ctx, c, { x: at(0), angle: at(1), length: world.poleLength, thick: 0.8 + 0.25 * Math.sqrt(world.poleMass), ...view });
+      arrow(ctx, body.cx, view.oy + body.cartH / 2 + 44, (effort / 100) * 0.5 * view.scale, c.orange, `${fixed(effort, 0)} N`);
+      if (push.left > 0) arrow(ctx, body.cx - Math.sign(push.force) * (body.cartW / 2 + 52), view.oy, Math.sign(push.force) * 46, c.red, "");
+      if (over || !running) {
+        ctx.textAlign = "center";
+        ctx.textBaseline = "middle";
+        ctx.font = "600 16px system-ui,sans-serif";
+        ctx.fillStyle = over ? c.red : c.soft;
+        ctx.fillText(over ? over.text : "paused", width / 2, 22);
+      }
+      stats.time.set(`${time.toFixed(1)} s`);
+      stats.angle.set(`${fixed(s[1] * DEGREES, 1)}°`);
+      stats.cart.set(`${fixed(s[0], 2)} m`);
+      stats.effort.set(`${fixed(effort, 0)} N`);
+      ui.root.dataset.time = time.toFixed(2);
+      ui.root.dataset.angle = s[1].toFixed(4);
+      const now = performance.now();
+      if (now - told > 2000) {
+        told = now;
+        ui.describe(`Driver: ${who.selectedOptions[0]?.text}. Pole ${(s[1] * DEGREES).toFixed(0)} degrees from upright, cart at ${s[0].toFixed(1)} metres, effort ${effort.toFixed(0)} newtons, ${time.toFixed(0)} seconds.`);
+      }
+    }
+    function arrow(ctx, x, y, length, color, text) {
+      if (Math.abs(length) < 1) return;
+      const way = Math.sign(length), tip = x + length;
+      ctx.strokeStyle = ctx.fillStyle = color;
+      ctx.lineWidth = 3;
+      ctx.lineCap = "butt";
+      ctx.beginPath();
+      ctx.moveTo(x, y);
+      ctx.lineTo(tip - way * Math.min(7, Math.abs(length)), y);
+      ctx.stroke();
+      ctx.beginPath();
+      ctx.moveTo(tip, y);
+      ctx.lineTo(tip - way * 9, y - 5);
+      ctx.lineTo(tip - way * 9, y + 5);
+      ctx.fill();
+      ctx.textAlign = way > 0 ? "left" : "right";
+      ctx.textBaseline = "middle";
+      ctx.fillText(text, tip + way * 5, y);
+    }
+    function drawPlots(ctx, width, height, c) {
+      const now = Math.max(5, time), left = 46, room = width - left - 8, tall = (height - 62) / 2;
+      let top = 15;
+      for (const q of history) top = Math.max(top, Math.abs(q[1]) * DEGREES);
+      top = Math.min(360, Math.ceil(top / 15) * 15);
+      const rows = [["pole angle [°]", 1, DEGREES, top, c.blue], ["effort on the cart [N]", 2, 1, 110, c.orange]];
+      rows.forEach(([label, column, factor, range, color], row) => {
+        const box = { x: left, y: 20 + row * (tall + 24), w: room, h: tall };
+        const { sx, sy } = axes(ctx, c, box, [now - 5, now], [-range, range], { yLabel: label, yValues: row ? [-100, 0, 100] : [-range, 0, range], xNumbers: row === 1 });
+        ctx.save();
+        ctx.beginPath();
+        ctx.rect(box.x, box.y - 2, box.w, box.h + 4);
+        ctx.clip();
+        ctx.strokeStyle = color;
+        ctx.lineWidth = 1.8;
+        ctx.beginPath();
+        history.forEach((q, i) => (i ? ctx.lineTo(sx(q[0]), sy(q[column] * factor)) : ctx.moveTo(sx(q[0]), sy(q[column] * factor))));
+        ctx.stroke();
+        ctx.restore();
+      });
+    }
+
+    const onParams = () => {
+      for (const [key, control] of Object.entries(controls)) if (document.activeElement !== control.input) control.set(params()[key]);
+      rebuild();
+      ui.redraw();
+    };
+    model.on("change:policy", onPolicy);
+    model.on("change:params", onParams);
+    signal?.addEventListener("abort", () => {
+      model.off("change:policy", onPolicy);
+      model.off("change:params", onParams);
+    });
+    rebuild();
+    onPolicy();
+    if (reducedMotion()) toggle(false);
+  },
+};
