@@ -170,10 +170,11 @@ def agent_params(checkpoint: str | Path) -> dict[str, Any] | None:
 
 
 def load_policy(checkpoint: str | Path, device: str = "cpu") -> Policy:
-    """Load the deterministic policy of an rl-games checkpoint.
+    """Load the deterministic policy of a checkpoint.
 
     Args:
-        checkpoint: Path of a ``.pth`` file.
+        checkpoint: Path of a ``.pth`` file of rl-games, a ``.pt`` of rsl-rl or skrl, or a ``.zip`` of
+            Stable-Baselines3.
         device: Where it computes.
 
     Returns:
@@ -182,6 +183,10 @@ def load_policy(checkpoint: str | Path, device: str = "cpu") -> Policy:
     Raises:
         UserError: The file isn't there, or isn't such a checkpoint.
     """
+    if Path(checkpoint).suffix in (".pt", ".zip"):  # the other libraries
+        from cartpole_lab.libraries import load_policy_any
+
+        return load_policy_any(checkpoint, device)
     model = read_checkpoint(checkpoint)["model"]
     return policy_from_model(model, agent_params(checkpoint)).to(device)
 

@@ -46,6 +46,13 @@ def physics_name(physics: Any) -> str:
     return "ovphysx" if "OvPhysxCfg" in kinds else next((names[k] for k in kinds if k in names), kinds[0])
 
 
+def launcher_args(flags: argparse.Namespace) -> dict[str, Any]:
+    """The flags that Isaac Lab's launcher takes, as it takes them."""
+    names = ("livestream", "enable_cameras", "experience", "kit_args", "visualizer", "verbose", "distributed")
+    given = {name: getattr(flags, name, None) for name in names}
+    return {name: value for name, value in given.items() if value}
+
+
 def distribute(flags: argparse.Namespace, env_cfg: Any, params: dict[str, Any]) -> int:
     """Give each process of a distributed run its own seed and GPU; return its rank."""
     if not getattr(flags, "distributed", False):
@@ -142,7 +149,8 @@ def write_params(log_dir: Path, task: str, agent: str, env_cfg: Any, agent_cfg: 
 
 
 def record_training(flags: argparse.Namespace, env_cfg: Any, log_dir: Path) -> None:
-    """Film the training itself, if asked to."""
+    """What the command line asks of the environment: descriptors of its inputs and outputs, films of the training."""
+    env_cfg.export_io_descriptors = getattr(flags, "export_io_descriptors", False)
     if not getattr(flags, "video", False):
         return
     from cartpole_lab.recording import add_film_camera

@@ -120,7 +120,8 @@ def load_cfg(
     entries = [key for key in gym.spec(task).kwargs if key.endswith("_cfg_entry_point") and not key.startswith("env_")]
     if agent is not None and agent not in entries:
         raise UserError(f"agent {agent!r} is not registered for {task}: expected one of {', '.join(entries)}")
-    words = [*_default_presets(overrides), *overrides]
+    has_camera = "camera" in str(gym.spec(task).kwargs["env_cfg_entry_point"]).lower()
+    words = [*_default_presets(overrides, has_camera), *overrides]
     for word in words:
         if "=" not in word or word.startswith("-"):
             raise UserError(f"argument {word!r} is not known: expected a flag of `--help`, or a setting as name=value")
@@ -132,10 +133,12 @@ def load_cfg(
         raise UserError(_explain_override(task, words, error)) from error
 
 
-def _default_presets(overrides: Sequence[str]) -> list[str]:
+def _default_presets(overrides: Sequence[str], has_camera: bool) -> list[str]:
     """Presets that the environment variables of a Jupyter kernel ask for, unless the user chose some."""
     chosen = {word.partition("=")[0] for word in overrides}
     names = {"physics": "CARTPOLE_LAB_PHYSICS"}
+    if has_camera:
+        names["renderer"] = "CARTPOLE_LAB_RENDERER"
     return [f"{key}={os.environ[var]}" for key, var in names.items() if key not in chosen and os.environ.get(var)]
 
 
@@ -225,13 +228,23 @@ def make_env(
         return open_env(task, cfg, render_mode=render_mode)
 
 
-def open_env(task: str, cfg: ManagerBasedRLEnvCfg, *, render_mode: str | None = None) -> gym.Env:
+def open_env(
+    task: str,
+    cfg: ManagerBasedRLEnvCfg,
+    *,
+    render_mode: str | None = None,
+    launcher_args: dict[str, Any] | None = None,
+) -> gym.Env:
     """Launch what ``cfg`` needs and make its environment, closing the one before.
 
     Args:
         task: Registered id that names the class of the environment.
         cfg: Config as :func:`configure` returns it. It is used as it is.
         render_mode: Handed to :func:`gymnasium.make`.
+        launcher_args: Further arguments of Isaac Lab's launcher.
+
+    Raises:
+        UserError: Files that the scene needs cannot be reached.
     """
     global _env
     import gymnasium as gym
@@ -239,12 +252,16 @@ def open_env(task: str, cfg: ManagerBasedRLEnvCfg, *, render_mode: str | None = 
 
     import cartpole_lab.physics as physics
     import cartpole_lab.tasks  # noqa: F401
+    from cartpole_lab.remote import check_assets
 
+    check_assets(cfg)
     close_env()
     if hasattr(physics, "prepare"):
         physics.prepare(cfg.sim.device)
     # Kit for Isaac Sim, nothing for Newton: Isaac Lab decides, as in its own scripts.
-    _simulation.enter_context(launch_simulation(cfg, {"device": cfg.sim.device, "headless": True}))
+    _simulation.enter_context(
+        launch_simulation(cfg, {"headless": True, **(launcher_args or {}), "device": cfg.sim.device})
+    )
     _env = gym.make(task, cfg=cfg, render_mode=render_mode)
     # Isaac Lab 3.0 fills the joints' velocity limits when it first writes to the simulation. Until then they are zero,
     # and the very first reset would draw every start velocity as zero.
@@ -259,7 +276,7 @@ def _own_cfg(cfg: Any, overrides: Sequence[str]) -> ManagerBasedRLEnvCfg:
     from isaaclab_tasks.utils import resolve_presets
 
     cfg = cfg() if isinstance(cfg, type) else copy.deepcopy(cfg)
-    words = [*_default_presets(overrides), *overrides]
+    words = [*_default_presets(overrides, has_camera=False), *overrides]
     keys = {word.partition("=")[0] for word in words}
     if not keys <= {"physics", "renderer", "presets"}:
         raise UserError(f"overrides {words} with a config of your own: set the fields of the config instead")

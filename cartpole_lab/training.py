@@ -26,6 +26,7 @@ from cartpole_lab.run_folder import (
     check_epochs,
     check_minibatch,
     distribute,
+    launcher_args,
     make_log_dir,
     physics_name,
     record_training,
@@ -170,12 +171,13 @@ def train(
         record_training(flags, env_cfg, log_dir)
 
     # 3. Environment and 4. the wrapper that rl-games expects.
+    verbose = getattr(flags, "verbose", False)
     line.show(f"making {env_cfg.scene.num_envs} environments of {task} on {env_cfg.sim.device} …")
-    with quietly():
+    with contextlib.nullcontext() if verbose else quietly():
         from isaaclab_rl.rl_games import RlGamesVecEnvWrapper, register_rl_games_env
         from rl_games.torch_runner import Runner
 
-        env = open_env(task, env_cfg)
+        env = open_env(task, env_cfg, launcher_args=launcher_args(flags))
         register_rl_games_env(RlGamesVecEnvWrapper.from_agent_cfg(env, agent_cfg))
 
     # 5. Runner: rl-games' own loop. The observer below looks in after every epoch.

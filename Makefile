@@ -1,0 +1,42 @@
+# Everything here sets itself up first; doing so twice is instant.
+#   make train   train the cart-pole until it is solved, measure and film it
+#   make test    run every test
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+VENV := .venv
+RUN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help setup train test lab book bench lock clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP)  ## install everything into .venv
+
+$(STAMP): requirements.lock pyproject.toml
+	@bash .ci/setup.sh $(VENV)
+	@touch $@
+
+train: setup  ## train until solved, evaluate, film: the main job
+	@$(RUN)/cartpole-lab train --agent rl_games_fast_cfg_entry_point --stop_when_solved --film $(ARGS)
+
+test: setup  ## run every test
+	@$(RUN)/python -m pytest $(ARGS)
+
+lab: setup  ## open JupyterLab on the lessons
+	@$(RUN)/python book/lab.py $(ARGS)
+
+book: setup  ## run the lessons and render the book to _build/html
+	@$(RUN)/python book/build.py $(ARGS)
+
+bench: setup  ## measure speed and memory, to _build/bench
+	@$(RUN)/python -m tests.benchmarks $(ARGS)
+
+lock: setup  ## pin the newest versions that pyproject.toml allows
+	@$(RUN)/uv pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.12 \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o requirements.lock
+	@$(RUN)/python .ci/environment.py
+
+clean:  ## remove what was built; keeps .venv and logs
+	rm -rf _build build dist .pytest_cache .ruff_cache
