@@ -88,7 +88,7 @@ def render() -> int:
     if script is None:
         print("jupyter-book is not installed; 'make book' installs it")
         return 1
-    command = [script, "build", str(paths.STAGING), "--path-output", str(paths.ROOT), "--config", str(paths.CONFIG)]
+    command = [script, "build", str(paths.STAGING), "--path-output", str(paths.OUTPUT), "--config", str(paths.CONFIG)]
     command += ["--toc", str(paths.STAGING / "_toc.yml"), "-W", "--keep-going", "-q"]
     return subprocess.run(command, cwd=paths.ROOT, check=False).returncode
 

@@ -40,7 +40,7 @@ def run_lessons(sources: Sequence[Path], *, test: bool = False, cache: bool = Tr
         for noise in run.noise:
             print(f"        {source.name}: note: {noise}", flush=True)
         if run.problems:
-            print(f"        the executed notebook is kept: {Path(run.executed).relative_to(paths.ROOT)}", flush=True)
+            print(f"        the executed notebook is kept: {run.executed}", flush=True)
     return runs
 
 

@@ -120,14 +120,13 @@ def run_notebook(source: Path, parameters: Parameters, *, package: str | None = 
     if package is not None:
         content = json.dumps([(c.cell_type, c.source, tags_of(c)) for c in prepared.cells])
         key = hashlib.sha256("\n".join([_CACHE_VERSION, sys.version, package, content]).encode()).hexdigest()[:20]
-        store = paths.CACHE / "notebooks" / f"{source.stem}-{key}"
+        store = paths.CACHE / "notebooks" / source.stem / key
         if (store / "run.json").is_file():
             return NotebookRun(**{**_load_run(store / "run.json"), "cached": True})
     run = _execute(source.stem, prepared)
     if store is not None and not run.problems:
-        for old in store.parent.glob(f"{source.stem}-*") if store.parent.is_dir() else ():
-            shutil.rmtree(old)
-        store.mkdir(parents=True)
+        _forget_old_runs(store.parent)
+        store.mkdir(parents=True, exist_ok=True)
         kept = store / f"{source.stem}.ipynb"
         shutil.copyfile(run.executed, kept)
         run = NotebookRun(**{**asdict(run), "executed": str(kept)})
@@ -146,6 +145,13 @@ def page_notebook(run: NotebookRun, source: Path) -> NotebookNode:
     for cell in executed.cells:
         cell["metadata"] = metadata.get(cell["id"], cell.metadata)
     return executed
+
+
+def _forget_old_runs(folder: Path, keep: int = 3) -> None:
+    """Leave the newest few: the book and the tests run with different parameters."""
+    runs = sorted(folder.glob("*/run.json"), key=lambda path: path.stat().st_mtime) if folder.is_dir() else []
+    for path in runs[: max(0, len(runs) - keep)]:
+        shutil.rmtree(path.parent)
 
 
 def _load_run(path: Path) -> dict[str, Any]:

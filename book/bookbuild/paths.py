@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -13,7 +14,10 @@ PACKAGE = ROOT / "cartpole_lab"
 TOC = ROOT / "_toc.yml"
 CONFIG = ROOT / "_config.yml"
 
-BUILD = ROOT / "_build"
+OUTPUT = Path(os.environ.get("CARTPOLE_BOOK_OUTPUT") or ROOT)
+"""Where ``_build`` goes; the tests build elsewhere, so as not to touch the book of the person at the machine."""
+
+BUILD = OUTPUT / "_build"
 """Everything that the build makes; git ignores it, deleting it is safe."""
 
 STAGING = BUILD / "staging"
@@ -22,13 +26,13 @@ STAGING = BUILD / "staging"
 RUNS = BUILD / "run"
 """The folder in which each notebook runs; a failed one is kept here."""
 
-CACHE = BUILD / "cache"
+HTML = BUILD / "html"
+
+CACHE = ROOT / "_build" / "cache"
 """Executed notebooks and the film, by the hash of what they were made from."""
 
-VENDOR = BUILD / "vendor_static" / "vendor"
+VENDOR = ROOT / "_build" / "vendor_static" / "vendor"
 """Third-party scripts, as they are copied to the book's static files."""
-
-HTML = BUILD / "html"
 
 TEST_PARAMETERS = ROOT / "tests" / "notebooks" / "parameters.yaml"
 BOOK_PARAMETERS = BOOK / "parameters.yaml"

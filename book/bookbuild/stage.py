@@ -154,5 +154,5 @@ def _with_pictures(source: Path) -> nbformat.NotebookNode:
 
 def clear(folder: Path) -> None:
     """Delete a folder of the build if it is there."""
-    if folder.is_relative_to(paths.BUILD):
+    if folder.is_relative_to(paths.BUILD) or folder.is_relative_to(paths.CACHE):
         shutil.rmtree(folder, ignore_errors=True)

@@ -39,6 +39,10 @@
       sequence: { useMaxWidth: true },
     });
     await window.mermaid.run({ nodes: diagrams });
+    for (const drawing of document.querySelectorAll("pre.mermaid svg")) {
+      // On a phone a wide diagram scrolls in its frame before its text becomes too small to read.
+      drawing.style.minWidth = `${Math.round(0.72 * drawing.viewBox.baseVal.width)}px`;
+    }
     document.documentElement.dataset.diagrams = wanted;
   }
 

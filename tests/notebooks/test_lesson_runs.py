@@ -6,11 +6,13 @@ from pathlib import Path
 
 import nbformat
 from bookbuild import paths
-from bookbuild.notebooks import load_parameters, run_notebook
+from bookbuild.notebooks import load_parameters, package_digest, run_notebook
 
 
 def test_lesson_runs(lesson: Path) -> None:
-    run = run_notebook(lesson, load_parameters(paths.TEST_PARAMETERS).get(lesson.stem, {}))
+    # An equal run (lesson, package, pins, parameters) of the book's tests counts: the rules are the same.
+    parameters = load_parameters(paths.TEST_PARAMETERS).get(lesson.stem, {})
+    run = run_notebook(lesson, parameters, package=package_digest())
     assert not run.problems, "\n".join([*run.problems, f"the executed notebook is kept: {run.executed}"])
     assert not run.noise, "\n".join([*run.noise, f"the executed notebook is kept: {run.executed}"])
     executed = nbformat.read(run.executed, as_version=4)

@@ -1,0 +1,199 @@
+"""Every page in a real browser with the network cut: over http and from the disk, light and dark, wide and narrow."""
+
+from __future__ import annotations
+
+import gzip
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PHONE = {"width": 390, "height": 844}
+DESK = {"width": 1300, "height": 900}
+MEGABYTE = 1_000_000
+PACKED = (".html", ".js", ".css", ".svg", ".json", ".txt")
+
+
+@dataclass
+class Visit:
+    """What a browser met on one page.
+
+    Attributes:
+        external: Addresses asked for beyond this machine.
+        errors: Console errors and uncaught exceptions.
+        weight: Bytes by address, text packed as a web server packs it.
+        facts: What the page answered.
+    """
+
+    external: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    weight: dict[str, int] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+FACTS = """() => {
+  const seen = (e) => e.getClientRects().length > 0;
+  return {
+    noAlt: [...document.images].filter((i) => seen(i) && !(i.alt || "").trim()).map((i) => i.src.slice(0, 120)),
+    broken: [...document.images].filter((i) => i.complete && i.naturalWidth === 0).map((i) => i.src.slice(0, 120)),
+    unnamedFilms: [...document.querySelectorAll("video")].filter((v) => !v.getAttribute("aria-label")).length,
+    diagrams: document.querySelectorAll("pre.mermaid").length,
+    drawn: document.querySelectorAll("pre.mermaid svg").length,
+    diagramErrors: document.querySelectorAll("pre.mermaid .error-icon").length,
+    formulas: document.querySelectorAll(".bd-article .math").length,
+    typeset: document.querySelectorAll(".bd-article mjx-container").length,
+    cells: document.querySelectorAll(".bd-article div.cell_input").length,
+    copyButtons: document.querySelectorAll(".bd-article div.cell_input button.copybtn").length,
+    widgets: document.querySelectorAll('script[type="application/vnd.jupyter.widget-view+json"]').length,
+    title: document.title,
+  };
+}"""
+# The largest of what sticks out, so that a failure says where to look.
+OVERFLOW = """() => {
+  const wide = document.documentElement.scrollWidth - window.innerWidth;
+  if (wide <= 0) return null;
+  const out = [...document.querySelectorAll(".bd-article *")].filter((e) => e.getBoundingClientRect().right > innerWidth + 1);
+  return `${wide} px: ` + out.slice(0, 3).map((e) => `<${e.tagName} ${e.className}> ${e.textContent.slice(0, 50)}`).join(" | ");
+}"""
+
+
+def visit(browser: Any, address: str, local: str) -> Visit:
+    """Open a page, look at it light and dark, wide and narrow."""
+    result = Visit()
+    context = browser.new_context(viewport=DESK, color_scheme="light")
+    page = context.new_page()
+
+    def route(route: Any) -> None:
+        url = route.request.url
+        if url.startswith((local, "data:", "blob:")):
+            route.continue_()
+        else:
+            result.external.append(url)
+            route.abort()
+
+    def weigh(response: Any) -> None:
+        if response.url.startswith("http") and response.status == 200:
+            body = response.body()
+            text = response.url.split("?")[0].endswith(PACKED)
+            result.weight[response.url] = len(gzip.compress(body, 6)) if text else len(body)
+
+    page.on("console", lambda m: m.type == "error" and result.errors.append(m.text))
+    page.on("pageerror", lambda e: result.errors.append(str(e)))
+    finished: list[Any] = []
+    page.on("requestfinished", lambda request: finished.append(request))
+    context.route("**/*", route)
+    page.goto(address, wait_until="load")
+    ready = "() => !document.querySelector('pre.mermaid') || document.documentElement.dataset.diagrams === 'light'"
+    page.wait_for_function(ready, timeout=20_000)
+    page.wait_for_timeout(400)
+    for request in finished:
+        if request.url.startswith("http"):
+            weigh(request.response())
+    result.facts = page.evaluate(FACTS)
+    page.set_viewport_size(PHONE)
+    page.wait_for_timeout(150)
+    result.facts["overflow light"] = page.evaluate(OVERFLOW)
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_timeout(150)
+    result.facts["theme"] = page.evaluate("document.documentElement.dataset.theme")
+    if result.facts["diagrams"]:
+        page.wait_for_function("() => document.documentElement.dataset.diagrams === 'dark'", timeout=20_000)
+    result.facts["overflow dark"] = page.evaluate(OVERFLOW)
+    context.close()
+    return result
+
+
+@pytest.fixture(scope="module")
+def over_http(browser: Any, server: str, pages: list[str]) -> dict[str, Visit]:
+    return {name: visit(browser, f"{server}/{name}.html", server) for name in pages}
+
+
+@pytest.fixture(scope="module")
+def from_disk(browser: Any, html: Path, pages: list[str]) -> dict[str, Visit]:
+    return {name: visit(browser, (html / f"{name}.html").as_uri(), "file:") for name in pages}
+
+
+@pytest.fixture(params=["over_http", "from_disk"])
+def visits(request: pytest.FixtureRequest) -> dict[str, Visit]:
+    return request.getfixturevalue(request.param)
+
+
+def bad(visits: dict[str, Visit], fact: str) -> dict[str, Any]:
+    """The pages on which a fact is not empty, with what it says."""
+    return {name: v.facts[fact] for name, v in visits.items() if v.facts[fact]}
+
+
+def test_nothing_comes_from_another_server(visits: dict[str, Visit]) -> None:
+    assert {name: v.external for name, v in visits.items() if v.external} == {}
+
+
+def test_no_console_errors(visits: dict[str, Visit]) -> None:
+    assert {name: v.errors for name, v in visits.items() if v.errors} == {}
+
+
+def test_pictures_have_alt_text_and_load(visits: dict[str, Visit]) -> None:
+    assert bad(visits, "noAlt") == {}
+    assert bad(visits, "broken") == {}
+    assert bad(visits, "unnamedFilms") == {}
+
+
+def test_nothing_is_wider_than_a_phone(visits: dict[str, Visit]) -> None:
+    assert bad(visits, "overflow light") == {}
+    assert bad(visits, "overflow dark") == {}
+
+
+def test_pages_follow_the_readers_theme(visits: dict[str, Visit]) -> None:
+    assert {v.facts["theme"] for v in visits.values()} == {"dark"}
+
+
+def test_diagrams_and_formulas_are_drawn(visits: dict[str, Visit]) -> None:
+    assert {n: v.facts for n, v in visits.items() if v.facts["diagrams"] != v.facts["drawn"]} == {}
+    assert bad(visits, "diagramErrors") == {}
+    assert {n: v.facts for n, v in visits.items() if v.facts["formulas"] and not v.facts["typeset"]} == {}
+    assert sum(v.facts["drawn"] for v in visits.values()) >= 2
+
+
+def test_code_cells_can_be_copied(visits: dict[str, Visit]) -> None:
+    short = {n: v.facts for n, v in visits.items() if v.facts["copyButtons"] < v.facts["cells"]}
+    assert short == {}
+    assert sum(v.facts["copyButtons"] for v in visits.values()) > 0
+
+
+def test_pages_are_light(over_http: dict[str, Visit]) -> None:
+    """Under 3 MB each, scripts and films included, as a server sends them that packs text."""
+    weights = {name: sum(v.weight.values()) for name, v in over_http.items()}
+    print(
+        "\n".join(f"{size / MEGABYTE:6.2f} MB  {name}" for name, size in sorted(weights.items(), key=lambda w: -w[1]))
+    )
+    heavy = {name: dict(sorted(over_http[name].weight.items(), key=lambda w: -w[1])[:4]) for name in weights}
+    assert {name: heavy[name] for name, size in weights.items() if size > 3 * MEGABYTE} == {}
+
+
+def test_diagrams_change_with_the_theme(browser: Any, html: Path) -> None:
+    page = browser.new_page(color_scheme="light")
+    page.goto((html / "book" / "code_map.html").as_uri())
+    colour = "() => getComputedStyle(document.querySelector('pre.mermaid .node rect')).fill"
+    found = []
+    for theme in ("light", "dark", "light"):
+        page.emulate_media(color_scheme=theme)
+        page.wait_for_function(f"() => document.documentElement.dataset.diagrams === '{theme}'", timeout=20_000)
+        found.append(page.evaluate(colour))
+    page.close()
+    assert found[0] == found[2] != found[1]
+
+
+def test_a_reader_gets_from_the_front_page_to_the_end_with_next_alone(browser: Any, html: Path, toc: list[str]) -> None:
+    page = browser.new_page()
+    page.goto((html / "index.html").as_uri())
+    page.wait_for_url("**/book/index.html")
+    walked = []
+    for _ in range(len(toc) + 1):
+        walked.append(page.url.split("?")[0].removeprefix(html.as_uri() + "/").removesuffix(".html"))
+        onward = page.locator("a.right-next")
+        if not onward.count():
+            break
+        onward.click()
+        page.wait_for_load_state("load")
+    page.close()
+    assert walked == toc
