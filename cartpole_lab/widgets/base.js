@@ -186,7 +186,13 @@ function slider({ label, min, max, step, value, unit = "", digits = 2, color = n
   };
   input.addEventListener("input", () => { show(); onInput(Number(input.value)); });
   if (onChange) input.addEventListener("change", () => onChange(Number(input.value)));
-  const set = (number) => { input.value = number; show(); };
+  const set = (number) => {
+    // A value from Python may lie outside the range that the slider began with.
+    if (number < Number(input.min)) input.min = number;
+    if (number > Number(input.max)) input.max = number;
+    input.value = number;
+    show();
+  };
   set(value);
   return { el: h("label", { className: "cl-slider" }, words, out, input), input, set, get: () => Number(input.value), dot };
 }
@@ -286,7 +292,7 @@ function drawCartPole(ctx, colors, { x, angle, length = 1, ox, oy, scale, alpha 
   return { cx, tipX, tipY, cartW, cartH };
 }
 
-function drawRail(ctx, colors, { width, ox, oy, scale, bound = 3, rail = 4 }) {
+function drawRail(ctx, colors, { width, ox, oy, scale, bound = 3, rail = 4, post = 26 }) {
   ctx.strokeStyle = colors.line;
   ctx.lineWidth = 3;
   ctx.lineCap = "round";
@@ -302,12 +308,34 @@ function drawRail(ctx, colors, { width, ox, oy, scale, bound = 3, rail = 4 }) {
     ctx.strokeStyle = edge ? colors.red : colors.line;
     ctx.lineWidth = edge ? 2 : 1;
     ctx.beginPath();
-    ctx.moveTo(px, oy + (edge ? -26 : 4));
-    ctx.lineTo(px, oy + (edge ? 26 : 9));
+    ctx.moveTo(px, oy + (edge ? -post : 4));
+    ctx.lineTo(px, oy + (edge ? post : 9));
     ctx.stroke();
     ctx.fillStyle = edge ? colors.red : colors.soft;
-    if (px > 14 && px < width - 14) ctx.fillText(`${fixed(metre, 0)} m`, px, oy + (edge ? 29 : 12));
+    if (px > 14 && px < width - 14) ctx.fillText(`${fixed(metre, 0)} m`, px, oy + (edge ? post + 3 : 12));
   }
+}
+
+const clip = (x, limit) => Math.max(-limit, Math.min(limit, x));
+
+/** What a policy answers to a state, in ±1: clip, normalise, layers with their activation, mean of the action. */
+function act(net, s) {
+  let x = s.map((v) => clip(v, net.observation_clip));
+  const norm = net.normalization;
+  if (norm) x = x.map((v, i) => clip((v - norm.mean[i]) / Math.sqrt(norm.var[i] + norm.epsilon), norm.clip));
+  for (const { weight, bias, activation } of net.layers) {
+    const y = new Array(bias.length);
+    for (let r = 0; r < bias.length; r++) {
+      const row = weight[r];
+      let sum = bias[r];
+      for (let c = 0; c < row.length; c++) sum += row[c] * x[c];
+      y[r] = activation === "elu" ? (sum > 0 ? sum : Math.exp(sum) - 1)
+        : activation === "relu" ? Math.max(0, sum)
+        : activation === "tanh" ? Math.tanh(sum) : sum;
+    }
+    x = y;
+  }
+  return clip(x[0], net.action_clip);
 }
 
 const DEGREES = 180 / Math.PI;

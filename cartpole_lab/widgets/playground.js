@@ -1,7 +1,7 @@
 // The playground: the cart-pole in the browser under trained policies.
 //
-// The first half is the JavaScript twin of the task: pure functions on plain arrays, no page needed.
-// tests/parity/test_twin.py runs this very file with node against Newton.
+// The first half is the JavaScript twin of the task: pure functions on plain arrays, no page needed (`act`, the
+// network, stands in base.js). tests/parity/test_twin.py runs this very text with node against Newton.
 //
 // State: [cart position m, pole angle rad, cart velocity m/s, pole angular velocity rad/s]. Angle 0 is upright and a
 // positive angle leans towards -x. With the pole's centre of mass at distance l from its joint the motion obeys
@@ -21,7 +21,6 @@ export const TASK = Object.freeze({
   gravity: 9.81, // [m/s^2]
   effortScale: 100, // action 1 is this many newtons
   actionClip: 1,
-  observationClip: 5,
   bound: 3, // the episode ends when the cart leaves [-bound, bound] [m]
   episode: 5, // [s]
   start: [1, Math.PI / 4, 0.5, Math.PI / 4], // half-widths of the random start
@@ -47,31 +46,8 @@ export function substep(s, force, k, torque = 0) {
   s[1] += k.dt * s[3];
 }
 
-const clip = (x, limit) => Math.max(-limit, Math.min(limit, x));
-
 /** Effort [N] of an action, as the task scales and clips it. */
 export const effortOf = (action, p = TASK) => p.effortScale * clip(action, p.actionClip);
-
-/** What the policy answers to a state: clip, normalise, layers with their activation, mean of the action. */
-export function act(net, s) {
-  const lim = net.observation_clip ?? TASK.observationClip;
-  let x = [clip(s[0], lim), clip(s[1], lim), clip(s[2], lim), clip(s[3], lim)];
-  const norm = net.normalization;
-  if (norm) x = x.map((v, i) => clip((v - norm.mean[i]) / Math.sqrt(norm.var[i] + norm.epsilon), norm.clip));
-  for (const { weight, bias, activation } of net.layers) {
-    const y = new Array(bias.length);
-    for (let r = 0; r < bias.length; r++) {
-      const row = weight[r];
-      let sum = bias[r];
-      for (let c = 0; c < row.length; c++) sum += row[c] * x[c];
-      y[r] = activation === "elu" ? (sum > 0 ? sum : Math.exp(sum) - 1)
-        : activation === "relu" ? Math.max(0, sum)
-        : activation === "tanh" ? Math.tanh(sum) : sum;
-    }
-    x = y;
-  }
-  return clip(x[0], net.action_clip ?? TASK.actionClip);
-}
 
 /** One environment step in place under an effort [N]; true while the cart is on its stage. */
 export function step(s, effort, k, p = TASK, push = 0) {
@@ -110,6 +86,8 @@ export function pushLimit(net, { p = TASK, pushSteps = 12, max = 1000 } = {}) {
   while (low + 5 <= max && holds(low + 5)) low += 5;
   return low;
 }
+
+export { act };
 
 // ---- the page -------------------------------------------------------------------------------------------------
 
