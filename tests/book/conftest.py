@@ -1,4 +1,4 @@
-"""The book, built once for all tests with the lessons' small parameters, and a browser that cannot leave the machine."""
+"""The book, built once for all tests with the lessons' small parameters, and a browser."""
 
 from __future__ import annotations
 

@@ -53,8 +53,9 @@ FACTS = """() => {
 OVERFLOW = """() => {
   const wide = document.documentElement.scrollWidth - window.innerWidth;
   if (wide <= 0) return null;
-  const out = [...document.querySelectorAll(".bd-article *")].filter((e) => e.getBoundingClientRect().right > innerWidth + 1);
-  return `${wide} px: ` + out.slice(0, 3).map((e) => `<${e.tagName} ${e.className}> ${e.textContent.slice(0, 50)}`).join(" | ");
+  const sticksOut = (e) => e.getBoundingClientRect().right > innerWidth + 1;
+  const out = [...document.querySelectorAll(".bd-article *")].filter(sticksOut).slice(0, 3);
+  return `${wide} px: ` + out.map((e) => `<${e.tagName} ${e.className}> ${e.textContent.slice(0, 50)}`).join(" | ");
 }"""
 
 
