@@ -41,10 +41,14 @@ const STYLE = `
 .cl-slider input { grid-column:1/-1; width:100%; height:24px; margin:0; accent-color:var(--blue); touch-action:pan-y; }
 .cl-dot { display:inline-block; width:10px; height:10px; border-radius:3px; margin-right:7px; vertical-align:-1px; }
 .cl-note { color:var(--soft); font-size:12.5px; margin:8px 0 0; }
+.cl h4 { font-size:12.5px; font-weight:600; color:var(--soft); margin:12px 0 -4px; } .cl progress { flex:1 1 120px; height:8px;
+  accent-color:var(--blue); min-width:80px; } .cl-tag { font-size:12px; border:1px solid var(--line); border-radius:99px; padding:1px 9px; color:var(--soft); }
+.cl tr[aria-selected=true] td { background:var(--panel); } .cl td button { height:28px; padding:0 8px; font-size:12px; }
+.cl table button { background:none; } .cl-scroll { overflow-x:auto; } .cl-bad { color:var(--red); }
 .cl-hidden { position:absolute; width:1px; height:1px; overflow:hidden; clip-path:inset(50%); white-space:nowrap; }
 .cl table { border-collapse:collapse; width:100%; font-size:13px; margin:8px 0 0; font-variant-numeric:tabular-nums; }
 .cl th, .cl td { text-align:right; padding:3px 6px; border-bottom:1px solid var(--faint); font-weight:400; color:var(--ink);
-  background:none; } .cl th { color:var(--soft); font-size:12px; } .cl th:first-child, .cl td:first-child { text-align:left; }
+  background:none; } .cl th { color:var(--soft); font-size:12px; } .cl td:not(:first-child) { white-space:nowrap; } .cl th:first-child, .cl td:first-child { text-align:left; }
 @media (max-width:460px) { .cl { padding:10px 10px 12px; } .cl button, .cl select { height:38px; padding:0 9px; } .cl-row { gap:7px; }
   .cl-grid { grid-template-columns:repeat(2,minmax(0,1fr)); gap:6px 14px; } .cl-stats { gap:6px 8px; justify-content:space-between; }
   .cl-stat { min-width:0; } .cl-stat b { font-size:15px; } .cl-wide { flex:1 1 100%; } }
@@ -171,7 +175,7 @@ function frame(el, { title, subtitle = "", label, signal }) {
 }
 
 /** A labelled range input with its value as a number. `set` changes it without calling `onInput`. */
-function slider({ label, min, max, step, value, unit = "", digits = 2, color = null, onInput, onChange = null, name = label }) {
+function slider({ label, min, max, step, value, unit = "", digits = 2, color = null, format = null, onInput, name = label }) {
   const words = h("span", { title: label });
   const dot = color ? h("i", { className: "cl-dot" }) : null;
   if (dot) dot.style.background = color;
@@ -181,11 +185,10 @@ function slider({ label, min, max, step, value, unit = "", digits = 2, color = n
   const out = h("output");
   const show = () => {
     const number = Number(input.value);
-    out.textContent = `${fixed(number, digits)}${unit ? ` ${unit}` : ""}`;
+    out.textContent = format ? format(number) : `${fixed(number, digits)}${unit ? ` ${unit}` : ""}`;
     input.setAttribute("aria-valuetext", out.textContent);
   };
   input.addEventListener("input", () => { show(); onInput(Number(input.value)); });
-  if (onChange) input.addEventListener("change", () => onChange(Number(input.value)));
   const set = (number) => {
     // A value from Python may lie outside the range that the slider began with.
     if (number < Number(input.min)) input.min = number;

@@ -22,6 +22,7 @@ export default {
     const A = model.get("angle_max"), V = model.get("velocity_max"), N = model.get("effort_scale");
     const policy = () => policies.find((p) => p.name === model.get("policy")) ?? policies[0];
     let chosen = rollouts[0] ?? null, map = null, picture = null, cursor = { angle: 0, velocity: 0 }, step = 0, clock = 0, playing = false, follow = false;
+    let colors = [];
     const sheet = document.createElement("canvas");
 
     const chart = ui.surface({ height: (w) => Math.max(250, Math.min(400, w * 0.52)), draw, className: "cl-touch", label: "Map of the policy's effort. Arrow keys move the cross." });
@@ -110,7 +111,10 @@ export default {
     });
 
     function paint(c) {
-      const stops = [rgb(c.orange), rgb(c.paper), rgb(c.blue)], key = c.paper;
+      // On dark paper the full colours would drown the white paths.
+      const dark = c === PALETTES.dark, dim = (hex) => (dark ? rgb(hex).map((v) => v * 0.62) : rgb(hex));
+      const stops = [dim(c.orange), rgb(c.paper), dim(c.blue)], key = c.paper;
+      colors = stops.map((stop) => `rgb(${stop.map(Math.round).join()})`);
       if (picture === key) return;
       picture = key;
       sheet.width = map.columns;
@@ -135,7 +139,7 @@ export default {
       const bar = { w: Math.min(120, box.w * 0.34), h: 8, x: 0, y: 8 };
       bar.x = box.x + box.w - bar.w - 42;
       const fill = ctx.createLinearGradient(bar.x, 0, bar.x + bar.w, 0);
-      [c.orange, c.paper, c.blue].forEach((color, i) => fill.addColorStop(i / 2, color));
+      colors.forEach((color, i) => fill.addColorStop(i / 2, color));
       ctx.fillStyle = fill;
       ctx.fillRect(bar.x, bar.y, bar.w, bar.h);
       ctx.fillStyle = c.soft;

@@ -52,7 +52,7 @@ export default {
       notes[term].style.margin = "-2px 0 0";
       return h("div", {}, control.el, notes[term]);
     });
-    const moment = slider({ label: "Moment", name: "moment", min: 0, max: 1, step: 1, value: 0, digits: 2, unit: "s", onInput: (i) => { run(false); cursor = i; ui.redraw(); showMoment(); } });
+    const moment = slider({ label: "Moment", name: "moment", min: 0, max: 1, step: 1, value: 0, format: (i) => `${fixed(i * rollout().step_dt, 2)} s`, onInput: (i) => { run(false); cursor = i; ui.redraw(); showMoment(); } });
     ui.root.append(
       h("div", { className: "cl-row" }, who, which, play, button("Reset weights", () => send({ weights: { ...model.get("defaults") } }), { title: "The weights that were recorded" })),
       h("div", { className: "cl-stats" }, stats.total.el, stats.steps.el, stats.now.el),
@@ -86,9 +86,6 @@ export default {
     }
     function showMoment() {
       moment.set(cursor);
-      const words = `${fixed(cursor * rollout().step_dt, 2)} s`;
-      moment.el.querySelector("output").textContent = words;
-      moment.input.setAttribute("aria-valuetext", words);
       stats.now.set(fixed(terms.reduce((sum, term) => sum + mixed.parts[term][cursor], 0), 4));
     }
     function mix() {
