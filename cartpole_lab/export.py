@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -107,18 +108,21 @@ def export_onnx(checkpoint: str | Path, path: str | Path) -> Path:
     width = policy.body[0].in_features
     # Wider than any start state, so that both clips are crossed too.
     probe = torch.randn(256, width, generator=torch.Generator().manual_seed(0)) * 4
-    torch.onnx.export(
-        policy,
-        (probe,),
-        str(path),
-        input_names=["obs"],
-        output_names=["action"],
-        dynamic_shapes={"obs": {0: torch.export.Dim("n")}},
-        opset_version=ONNX_OPSET,
-        dynamo=True,
-        external_data=False,
-        verbose=False,
-    )
+    with warnings.catch_warnings():
+        # The exporter of torch 2.11 uses a call that torch 2.11 calls old.
+        warnings.simplefilter("ignore", FutureWarning)
+        torch.onnx.export(
+            policy,
+            (probe,),
+            str(path),
+            input_names=["obs"],
+            output_names=["action"],
+            dynamic_shapes={"obs": {0: torch.export.Dim("n")}},
+            opset_version=ONNX_OPSET,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     (answer,) = session.run(["action"], {"obs": probe.numpy()})
     worst = float((torch.from_numpy(answer) - policy(probe)).abs().max())

@@ -85,6 +85,7 @@ class Worker:
                     continue
                 kind, value = cloudpickle.loads(self._connection.recv_bytes())
             except (EOFError, OSError) as error:
+                self._process.join(5)
                 raise RuntimeError(f"the training process ended with exit code {self._process.exitcode}") from error
             if kind == "done":
                 return

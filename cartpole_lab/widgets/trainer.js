@@ -36,8 +36,8 @@ export default {
     const row = h("div", { className: "cl-row" }, train, stop, bar, message);
     const chart = ui.surface({ height: (w) => (w < 460 ? 200 : 240), draw: drawCurves, label: "Learning curves" });
     const body = h("tbody");
-    const table = h("table", {}, h("thead", {}, h("tr", {}, ...["run", "time-outs", "stands after", "epochs", ""].map((t) => h("th", { scope: "col" }, t)))), body);
-    const stage = ui.surface({ height: (w) => (chosen?.film ? Math.max(120, Math.min(190, w * 0.22)) : 1), draw: drawFilm, label: "The policy of the chosen run, filmed in Isaac Lab" });
+    const table = h("table", {}, h("thead", {}, h("tr", {}, ...["run", "time-outs", "pole stands", "epochs", ""].map((t) => h("th", { scope: "col" }, t)))), body);
+    const stage = ui.surface({ height: (w) => (chosen?.film ? Math.max(150, Math.min(240, w * 0.29)) : 1), draw: drawFilm, label: "The policy of the chosen run, filmed in Isaac Lab" });
     const caption = h("p", { className: "cl-note" });
     ui.root.append(note, knobs, row, h("h4", {}, "Mean return that the trainer reports (comparable under equal weights only)"), chart.canvas, h("div", { className: "cl-scroll" }, table), caption, stage.canvas);
     caption.style.margin = "10px 0 6px";
@@ -115,19 +115,19 @@ export default {
         const e = run.evaluation, settle = e.mean_settle_time_s;
         const pick = run.film ? button(run === chosen ? "shown" : "film", () => choose(run)) : null;
         const line = h("tr", {}, h("td", {}, dot, changes(run, defaults)),
-          h("td", {}, `${(100 * e.timeout_share).toFixed(1)} %`), h("td", {}, settle === null || settle === undefined ? "never" : `${settle.toFixed(2)} s`),
+          h("td", {}, `${(100 * e.timeout_share).toFixed(1)} %`), h("td", {}, settle === null || settle === undefined ? "never" : `${(100 * e.settled_share).toFixed(0)} %, ${settle.toFixed(2)} s`),
           h("td", {}, String(run.epochs)), h("td", {}, pick));
         line.setAttribute("aria-selected", String(run === chosen));
         return line;
       }));
       table.hidden = !list.length;
-      caption.textContent = chosen?.film ? `Film: ${changes(chosen, defaults)}; ${chosen.film.episodes.length} starts, until the episode ends, recorded in Isaac Lab.`
+      caption.textContent = chosen?.film ? `Film: ${changes(chosen, defaults)}; ${chosen.film.episodes.length} starts, each until its episode ends, recorded in Isaac Lab. Time-outs count episodes that stay on the stage, a hanging pole included; a standing pole is within 5° for good.`
         : list.length ? "" : "No run yet.";
       stage.canvas.hidden = !chosen?.film;
       ui.root.dataset.runs = String(list.length);
       ui.root.dataset.points = String(model.get("live").length);
       ui.root.dataset.state = status.state;
-      const words = list.map(({ run }) => `${changes(run, defaults)}: ${(100 * run.evaluation.timeout_share).toFixed(0)} percent time-outs after ${run.epochs} epochs`);
+      const words = list.map(({ run }) => `${changes(run, defaults)}: ${(100 * run.evaluation.timeout_share).toFixed(0)} percent time-outs, ${(100 * (run.evaluation.settled_share ?? 0)).toFixed(0)} percent stand, after ${run.epochs} epochs`);
       ui.describe(`${tag.textContent}. ${words.join("; ") || "No run yet"}.`);
       chart.canvas.setAttribute("aria-label", `Learning curves. ${words.join("; ")}`);
       ui.play(chosen?.film && !reducedMotion() ? (elapsed) => { clock += elapsed; } : null);
@@ -176,7 +176,7 @@ export default {
       if (!film) return;
       const longest = Math.max(...film.episodes.map((e) => e.x.length));
       const step = Math.floor(clock / film.dt) % (longest + 20); // a pause before it starts again
-      const scale = Math.min(width / 6.9, (height - 44) / 1.02), view = { ox: width / 2, oy: height - 32, scale };
+      const scale = Math.min(width / 6.9, (height - 16) / 2.1), view = { ox: width / 2, oy: height / 2, scale };
       ctx.fillStyle = c.panel;
       ctx.fillRect(0, 0, width, height);
       drawRail(ctx, c, { width, ...view, post: 12 });

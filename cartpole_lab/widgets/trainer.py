@@ -98,6 +98,9 @@ class Trainer(LabWidget):
         Raises:
             ValueError: A PPO number that has no slider.
         """
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._worker = Worker() if isolated else None
         weights = dict(DEFAULT_WEIGHTS if weights is None else weights)
         ppo = dict(DEFAULT_PPO if ppo is None else ppo)
         if unknown := sorted(set(ppo) - set(PPO_RANGES)):
@@ -114,9 +117,6 @@ class Trainer(LabWidget):
         )
         self.runs: list[Any] = []
         self._task = {"train_fn": train_fn, "film_fn": None if film is None else lambda run: film_of(film(run))}
-        self._worker = Worker() if isolated else None
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
         self.on_msg(self._hear)
 
     def start(self) -> None:
