@@ -14,3 +14,9 @@ class ReplayMJWarpSolverCfg(MJWarpSolverCfg):
 
     replay: bool = True
     """Whether a CPU records the step once and replays it. ``False`` issues every launch from Python."""
+
+    num_threads: int | None = None
+    """Threads that share the worlds of a recorded step. ``None``: one per core, while each has 128 worlds or more.
+
+    The environment variable ``CARTPOLE_LAB_THREADS`` overrides it. The numbers do not depend on it.
+    """
