@@ -74,10 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if status:
         print("the rendering gave warnings or errors (see above)")
     if not failed and not status:
-        print(
-            f"open {(paths.HTML / 'index.html').relative_to(paths.ROOT)}"
-            + ("" if local_scripts else " (needs a network)")
-        )
+        print(f"open {paths.HTML / 'index.html'}" + ("" if local_scripts else " (needs a network)"))
     return 1 if failed or status else 0
 
 

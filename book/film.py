@@ -16,13 +16,13 @@ def make_film(folder: Path) -> None:
     Args:
         folder: Gets ``showcase.mp4``, its poster ``showcase.png`` and ``result.json``.
     """
+    from cartpole_lab.evaluation import evaluate
     from cartpole_lab.recording import record_video
     from cartpole_lab.training import train
 
-    from cartpole_lab.evaluation import evaluate
-
     start = time.perf_counter()
-    run = train("Isaac-Cartpole-v0", stop_when_solved=True, log_root=folder / "logs", progress=False)
+    agent = "rl_games_fast_cfg_entry_point"
+    run = train("Isaac-Cartpole-v0", agent=agent, stop_when_solved=True, log_root=folder / "logs", progress=False)
     seconds = time.perf_counter() - start
     report = evaluate(run.checkpoint, episodes=1024)
     record_video(run.checkpoint, folder / "showcase.mp4", seconds=8, width=1024, height=576, fps=60)

@@ -13,9 +13,11 @@ _MODULES = (
     ("evaluation", "Measure a policy"),
     ("policies", "Policies"),
     ("recording", "Rollouts and films"),
+    ("progress", "Learning curves"),
     ("export", "Take a policy elsewhere"),
     ("display", "Show pictures and films"),
     ("doctor", "What this machine can run"),
+    ("errors", "Errors"),
     ("tasks/robot", "The robot"),
     ("tasks/cartpole_env_cfg", "The task"),
     ("tasks/cartpole_camera_env_cfg", "The task with a camera"),
@@ -35,9 +37,10 @@ def api_page(package: Path) -> str:
         "Every public class and function of `cartpole_lab`, from its own docstrings. In shapes the environments come",
         "first, or second where time comes first. Angles are in radians, positions in metres, efforts in newtons.",
     ]
+    promised = _promised(package / "__init__.py")
     for name, question in _MODULES:
         files = _module_files(package, name)
-        entries = [entry for file in files for entry in _entries(file)]
+        entries = [entry for file in files for entry in _entries(file, promised.get(name))]
         if entries:
             dotted = "cartpole_lab." + name.replace("/", ".")
             parts += ["", f"## {question}: `{dotted}`", ""]
@@ -45,6 +48,16 @@ def api_page(package: Path) -> str:
             parts += [_inline(intro.split("\n\n")[0].replace("\n", " ")), ""] if intro else []
             parts += entries
     return "\n".join([*parts, ""])
+
+
+def _promised(init: Path) -> dict[str, list[str]]:
+    """By module: the names that the package itself exports. The rest of such a module is its own affair."""
+    found: dict[str, list[str]] = {}
+    for node in ast.parse(init.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_HOME":
+            for name, module in ast.literal_eval(node.value).items():
+                found.setdefault(module, []).append(name)
+    return found
 
 
 def _module_files(package: Path, name: str) -> list[Path]:
@@ -56,12 +69,14 @@ def _module_files(package: Path, name: str) -> list[Path]:
     return ([init] if init.is_file() else []) + others
 
 
-def _entries(file: Path) -> list[str]:
-    """The public classes and functions of a file, each as a heading, a signature and its text."""
+def _entries(file: Path, promised: list[str] | None) -> list[str]:
+    """The public classes and functions of a file, or the promised ones: each a heading, a signature and its text."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     lines: list[str] = []
     for node in tree.body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
+            if promised is not None and node.name not in promised:
+                continue
             doc = ast.get_docstring(node)
             if doc is None:
                 continue

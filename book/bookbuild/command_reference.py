@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import re
 import sys
 
 from . import paths
 
+_NO_DEFAULT = (None, False, True, argparse.SUPPRESS, [], ())
 _INTRO = """# Commands
 
 `cartpole-lab` is installed with the package. `cartpole-lab COMMAND --help` prints what stands here.
+
+Besides these flags, `train`, `play` and `evaluate` take settings of the task and of the learner as `name=value`, as
+Isaac Lab's own commands do: `physics=ovphysx`, `env.rewards.pole_pos.weight=-2`, `agent.params.config.gamma=0.98`.
 """
 
 
@@ -25,8 +30,8 @@ def commands_page() -> str:
             continue
         about = {choice.dest: choice.help or "" for choice in action._choices_actions}
         for name, command in action.choices.items():
-            parts += [f"## `cartpole-lab {name}`", "", (command.description or about.get(name) or "").strip(), ""]
-            parts += ["```text", _usage(command), "```", "", *_table(command)]
+            text = _sentence(command.description or about.get(name) or "")
+            parts += [f"## `cartpole-lab {name}`", "", text, "", *_table(command)]
             if command.epilog:
                 parts += ["```text", command.epilog.strip("\n"), "```", ""]
     return "\n".join(parts)
@@ -44,8 +49,12 @@ def _parser() -> argparse.ArgumentParser | None:
     return cli.build_parser()
 
 
-def _usage(command: argparse.ArgumentParser) -> str:
-    return command.format_usage().removeprefix("usage: ").strip()
+def _sentence(help_text: str) -> str:
+    """Help as a sentence of the page: flags as code, a capital, a full stop."""
+    text = " ".join(help_text.replace("%%", "%").replace("|", "\\|").replace("<", "&lt;").split())
+    text = re.sub(r"(?<![`\w])(--[\w-]+)", r"`\1`", text)
+    text = text[:1].upper() + text[1:] if re.match(r"[a-z]+ ", text) else text
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def _table(command: argparse.ArgumentParser) -> list[str]:
@@ -54,11 +63,11 @@ def _table(command: argparse.ArgumentParser) -> list[str]:
         if isinstance(action, argparse._HelpAction) or action.help == argparse.SUPPRESS:
             continue
         words = ", ".join(f"`{word}`" for word in action.option_strings) or f"`{action.metavar or action.dest}`"
-        text = (action.help or "").replace("%%", "%").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
-        default = action.default
+        text = action.help or ""
         if "%(" in text:
-            text = text % {"default": default, "prog": command.prog}
-        shown = "" if default in (None, False, True, argparse.SUPPRESS, [], ()) else f"`{default}`"
+            text = text % {"default": action.default, "prog": command.prog}
+        # Help that states its default in brackets need not have it said twice.
+        shown = "" if "default" in text or action.default in _NO_DEFAULT else f" Default: `{action.default}`."
         choices = f" One of {', '.join(f'`{c}`' for c in action.choices)}." if action.choices else ""
-        rows.append(f"| {words} | {text}{choices} | {shown} |")
-    return ["| Argument | What it does | Default |", "| --- | --- | --- |", *rows, ""] if rows else []
+        rows.append(f"| {words} | {_sentence(text)}{choices}{shown} |")
+    return ["| Argument | What it does |", "| --- | --- |", *rows, ""] if rows else []

@@ -19,6 +19,7 @@ from typing import Any
 import nbformat
 import yaml
 from nbformat import NotebookNode
+from traitlets import default
 
 from . import paths
 from .exercises import add_second_checks, check_problems, fold_second_checks, tags_of
@@ -161,7 +162,15 @@ def _load_run(path: Path) -> dict[str, Any]:
 
 def _execute(name: str, prepared: NotebookNode) -> NotebookRun:
     import papermill
+    from jupyter_client.manager import AsyncKernelManager
     from papermill.exceptions import PapermillExecutionError
+
+    class QuietKernelManager(AsyncKernelManager):
+        """Talks to the kernel through files where the system can: nothing listens on a port, nothing warns of it."""
+
+        @default("transport")
+        def _local_transport(self) -> str:
+            return "ipc" if os.name == "posix" else "tcp"
 
     folder = paths.RUNS / name
     shutil.rmtree(folder, ignore_errors=True)
@@ -182,6 +191,7 @@ def _execute(name: str, prepared: NotebookNode) -> NotebookRun:
             cwd=str(folder),
             progress_bar=False,
             execution_timeout=CELL_TIMEOUT_S,
+            kernel_manager_class=QuietKernelManager,
         )
     except PapermillExecutionError as error:
         problems.append(_error_line(prepared, error))

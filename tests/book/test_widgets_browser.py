@@ -1,0 +1,321 @@
+"""The widgets in a real browser: on a page without a kernel, the network cut, from http and from the disk."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import json
+import os
+import shutil
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "unit"))
+DESK, PHONE = {"width": 900, "height": 900}, {"width": 390, "height": 844}
+FRAME_MS = 16.0
+ONE_BIG_SLIDE = """([w, name]) => { const i = document.querySelector(`#${w} input[data-name=${name}]`);
+  i.value = Number(i.min) + 0.8 * (i.max - i.min); i.dispatchEvent(new Event("input", {bubbles: true})); }"""
+PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Widgets</title>
+<meta name="viewport" content="width=device-width,initial-scale=1"><link rel="icon" href="data:,">
+<script src="vendor/widgets/require.js"></script><script src="vendor/widgets/embed-amd.js"></script>
+<script>const at = new URL("vendor/widgets/anywidget", document.baseURI).href;
+require.config({{ paths: {{ anywidget: at }} }});</script>
+<script type="application/vnd.jupyter.widget-state+json">{state}</script></head>
+<body><main>{views}</main></body></html>"""
+VIEW = '<div id="{name}"><script type="application/vnd.jupyter.widget-view+json">{view}</script></div><div {gap}></div>'
+
+
+def _rollout() -> Any:
+    """Five seconds of a recorded run of the grid, as a `Rollout`: real motion, terms worked out from it."""
+    import numpy as np
+    from test_widgets import make_rollout
+
+    from cartpole_lab.widgets.trainer import recorded_grid
+
+    film = recorded_grid()["results"][4]["film"]["episodes"][0]
+    position = np.repeat(np.stack([film["x"], film["angle"]], axis=1), 2, axis=0)[:, None]
+    velocity = np.gradient(position, 1 / 60, axis=0)
+    steps = len(position) - 1
+    assert steps == 299, "the recorded run lasts five seconds"
+    terms = {
+        "alive": np.ones((steps, 1)),
+        "terminating": np.zeros((steps, 1)),
+        "pole_pos": position[1:, :, 1] ** 2,
+        "cart_vel": np.abs(velocity[1:, :, 0]),
+        "pole_vel": np.abs(velocity[1:, :, 1]),
+    }
+    import dataclasses
+
+    return dataclasses.replace(
+        make_rollout(),
+        joint_pos=position,
+        joint_vel=velocity,
+        reward_terms=terms,
+        terminated=np.zeros((steps, 1), dtype=bool),
+        truncated=np.zeros((steps, 1), dtype=bool),
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one page: the four widgets, saved as a notebook saves them, and the book's own widget scripts."""
+    sys.path.insert(0, str(ROOT / "book"))
+    from bookbuild import paths, vendor
+    from ipywidgets.embed import embed_data
+
+    from cartpole_lab.widgets import Playground, PolicyMap, RewardMixer, Trainer
+    from cartpole_lab.widgets.playground import recorded_policies
+
+    if not vendor.vendor_scripts():
+        pytest.skip("npm is missing: it brings the widget manager")
+    rollout = _rollout()
+    widgets = {
+        "playground": Playground(),
+        "mixer": RewardMixer({"solved": rollout}),
+        "map": PolicyMap(recorded_policies(), rollout=rollout),
+        "trainer": Trainer(lambda weights, ppo, on_epoch: None, isolated=False),
+    }
+    data = embed_data(views=list(widgets.values()), drop_defaults=False)
+    gap = 'style="height:1600px"'
+    views = "".join(
+        VIEW.format(name=name, view=json.dumps(spec), gap=gap)
+        for name, spec in zip(widgets, data["view_specs"], strict=True)
+    )
+    # What stands in a script element must not end it.
+    state = json.dumps(data["manager_state"]).replace("</", "<\\/")
+    out = tmp_path_factory.mktemp("page")
+    shutil.copytree(paths.VENDOR / "widgets", out / "vendor" / "widgets")
+    (out / "index.html").write_text(PAGE.format(state=state, views=views), encoding="utf-8")
+    return out
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module", params=["http", "file"])
+def address(request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
+    """The page over http, and from the disk."""
+    if request.param == "file":
+        yield (folder / "index.html").as_uri()
+        return
+    handler = functools.partial(_Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{running.server_port}/index.html"
+        running.shutdown()
+
+
+class Visit:
+    """An open page, and what went wrong on it."""
+
+    def __init__(self, browser: Any, address: str, **options: Any) -> None:
+        self.context = browser.new_context(viewport=options.pop("viewport", DESK), **options)
+        self.page = self.context.new_page()
+        self.problems: list[str] = []
+        self.page.on("console", lambda m: self.problems.append(m.text) if m.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        base = address.rsplit("/", 1)[0]
+        self.page.route("**/*", lambda route: self._route(route, base))
+        self.page.goto(address)
+        self.page.wait_for_function("document.querySelectorAll('.cl').length === 4", timeout=30_000)
+
+    def _route(self, route: Any, base: str) -> None:
+        if route.request.url.startswith((base, "data:", "blob:")):
+            route.continue_()
+        else:
+            self.problems.append(f"external request: {route.request.url}")
+            route.abort()
+
+    def fact(self, widget: str, name: str) -> str:
+        """A `data-` attribute of a widget."""
+        return self.page.evaluate("([w, n]) => document.querySelector(`#${w} .cl`).dataset[n] ?? ''", [widget, name])
+
+    def show(self, widget: str) -> None:
+        """Scroll to a widget and wait for a frame of it."""
+        self.page.evaluate("(w) => document.getElementById(w).scrollIntoView()", widget)
+        self.page.wait_for_function(
+            "(w) => Number(document.querySelector(`#${w} .cl`).dataset.frames ?? 0) > 0", arg=widget, timeout=10_000
+        )
+
+    def pixels(self, widget: str) -> str:
+        """The first canvas of a widget as a data address."""
+        return self.page.evaluate("(w) => document.querySelector(`#${w} canvas`).toDataURL()", widget)
+
+
+@pytest.fixture
+def visit(browser: Any, address: str) -> Iterator[Visit]:
+    visit = Visit(browser, address)
+    yield visit
+    visit.context.close()
+    assert visit.problems == []
+
+
+def test_sliders_redraw_within_a_frame(visit: Visit) -> None:
+    """Every slider of every widget changes its picture; the mixer's picture takes less than a frame."""
+    for widget, name in [("mixer", "pole_pos"), ("map", "cart_pos"), ("trainer", "cart_vel"), ("playground", "push")]:
+        visit.show(widget)
+        before, words = visit.pixels(widget), visit.page.locator(f"#{widget}").inner_text()
+        visit.page.evaluate(ONE_BIG_SLIDE, [widget, name])
+        visit.page.wait_for_timeout(150)
+        changed = visit.pixels(widget) != before or visit.page.locator(f"#{widget}").inner_text() != words
+        assert changed, f"{widget}: {name} changed nothing"
+    visit.show("mixer")
+    times = []
+    for _ in range(15):
+        visit.page.evaluate(ONE_BIG_SLIDE, ["mixer", "pole_vel"])
+        visit.page.wait_for_timeout(40)
+        times.append(float(visit.fact("mixer", "drawMs")))
+    times.sort()
+    print(f"\nmixer, 5 s of rollout: median {times[7]:.1f} ms a picture, worst {times[-1]:.1f} ms")
+    assert times[7] < FRAME_MS
+
+
+def test_sliders_take_keys(visit: Visit) -> None:
+    visit.show("mixer")
+    total = visit.fact("mixer", "total")
+    visit.page.locator("#mixer input[data-name=pole_pos]").focus()
+    for _ in range(8):
+        visit.page.keyboard.press("ArrowLeft")
+    assert visit.page.locator("#mixer input[data-name=pole_pos]").input_value() == "-1.4"
+    assert float(visit.fact("mixer", "total")) < float(total)
+
+
+def test_the_policy_balances_and_a_push_beyond_the_limit_fells_it(visit: Visit) -> None:
+    page = visit.page
+    visit.show("playground")
+    page.wait_for_function("document.querySelector('#playground .cl').dataset.pushLimit", timeout=10_000)
+    limit = float(visit.fact("playground", "pushLimit"))
+    assert 20 <= limit <= 550
+    page.wait_for_function("Number(document.querySelector('#playground .cl').dataset.time) > 3", timeout=30_000)
+    assert abs(float(visit.fact("playground", "angle"))) < 0.1
+    assert visit.fact("playground", "fell") == ""
+    assert f"up to {limit:.0f} N" in page.locator("#playground .cl-limit").inner_text()
+
+    def push(force: float) -> None:
+        page.evaluate(
+            """(f) => { const i = document.querySelector("#playground input[data-name=push]");
+            i.value = f; i.dispatchEvent(new Event("input")); }""",
+            force,
+        )
+        page.get_by_role("button", name="Push ▶").click()
+
+    push(0.7 * limit // 5 * 5)
+    page.wait_for_timeout(2500)
+    assert visit.fact("playground", "fell") == "", "a push within the limit fells it"
+    push(min(600, 2 * limit + 50))
+    page.wait_for_function("document.querySelector('#playground .cl').dataset.fell === '1'", timeout=20_000)
+
+
+def test_arrow_keys_drive(visit: Visit) -> None:
+    page = visit.page
+    visit.show("playground")
+    page.get_by_label("Who drives").select_option("you")
+    page.locator("#playground canvas").first.focus()
+    page.keyboard.down("ArrowRight")
+    page.wait_for_timeout(700)
+    page.keyboard.up("ArrowRight")
+    page.wait_for_timeout(100)
+    cart = page.locator("#playground .cl-stat").nth(2).inner_text()
+    fell = visit.fact("playground", "fell")
+    assert fell == "1" or float(cart.split()[0].replace("−", "-")) > 0.3, f"cart at {cart}"
+
+
+def test_the_pole_can_be_dragged(visit: Visit) -> None:
+    page = visit.page
+    visit.show("playground")
+    page.get_by_label("Who drives").select_option("nobody")
+    page.locator("#playground input[data-name=start_angle]").evaluate(
+        "(i) => { i.value = 0; i.dispatchEvent(new Event('input')); }"
+    )
+    page.get_by_role("button", name="Pause").click()
+    box = page.locator("#playground canvas").first.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.68
+    page.mouse.move(x, y - 60)
+    page.mouse.down()
+    page.mouse.move(x + 60, y - 20, steps=5)
+    page.wait_for_timeout(200)
+    angle = float(visit.fact("playground", "angle"))
+    page.mouse.up()
+    assert -1.6 < angle < -0.7, f"the pole did not follow the hand to the right: {angle}"
+
+
+def test_without_a_kernel_the_trainer_says_recorded(visit: Visit) -> None:
+    visit.show("trainer")
+    assert visit.fact("trainer", "mode") == "recorded"
+    assert "recorded" in visit.page.locator("#trainer .cl-tag").inner_text()
+    assert not visit.page.get_by_role("button", name="Train").is_visible()
+    assert visit.page.locator("#trainer tbody tr").count() == 1
+    visit.page.locator("#trainer input[data-name=cart_vel]").evaluate(
+        "(i) => { i.value = 0; i.dispatchEvent(new Event('input')); }"
+    )
+    assert visit.page.locator("#trainer tbody tr").count() == 2
+
+
+def test_still_while_off_screen(visit: Visit) -> None:
+    """Scrolled away, nothing is drawn; back again, it goes on."""
+    visit.show("playground")
+    visit.page.wait_for_timeout(300)
+    visit.show("map")
+    visit.page.wait_for_timeout(300)
+    frames = int(visit.fact("playground", "frames"))
+    idle = int(visit.fact("map", "frames"))
+    visit.page.wait_for_timeout(700)
+    assert int(visit.fact("playground", "frames")) == frames
+    assert int(visit.fact("map", "frames")) == idle, "a picture in which nothing moves is drawn again and again"
+    visit.page.evaluate("document.getElementById('playground').scrollIntoView()")
+    visit.page.wait_for_timeout(400)
+    assert int(visit.fact("playground", "frames")) > frames
+
+
+def test_themes(visit: Visit) -> None:
+    """The book's switch, JupyterLab's attribute, and the system's wish, in that order of weight from the end."""
+    paper = "getComputedStyle(document.querySelector('#map .cl')).backgroundColor"
+    assert visit.page.evaluate(paper) == "rgb(255, 255, 255)"
+    visit.page.emulate_media(color_scheme="dark")
+    visit.page.wait_for_function(f"{paper} === 'rgb(21, 25, 30)'", timeout=3000)
+    visit.page.evaluate("document.documentElement.dataset.theme = 'light'")
+    visit.page.wait_for_function(f"{paper} === 'rgb(255, 255, 255)'", timeout=3000)
+    visit.page.evaluate("document.body.dataset.jpThemeLight = 'false'")
+    visit.page.wait_for_function(f"{paper} === 'rgb(21, 25, 30)'", timeout=3000)
+
+
+def test_a_phone_has_room(browser: Any, address: str) -> None:
+    visit = Visit(browser, address, viewport=PHONE, has_touch=True, is_mobile=True, device_scale_factor=2)
+    for widget in ("playground", "mixer", "map", "trainer"):
+        visit.show(widget)
+        small = visit.page.evaluate(
+            """(w) => [...document.querySelectorAll(`#${w} button, #${w} select`)]
+            .filter((b) => b.getClientRects().length && b.getBoundingClientRect().height < 28).length""",
+            widget,
+        )
+        assert small == 0, f"{widget}: controls too small for a finger"
+    assert visit.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    visit.show("playground")
+    visit.page.get_by_role("button", name="Push ▶").tap()
+    if folder := os.environ.get("WIDGET_SHOTS"):
+        for widget in ("playground", "mixer", "map", "trainer"):
+            visit.show(widget)
+            visit.page.locator(f"#{widget}").screenshot(path=f"{folder}/{widget}_phone.png")
+    visit.context.close()
+    assert visit.problems == []
+
+
+def test_everything_has_a_name_and_a_text(visit: Visit) -> None:
+    for widget in ("playground", "mixer", "map", "trainer"):
+        visit.show(widget)
+    visit.page.wait_for_timeout(200)
+    unnamed = visit.page.evaluate(
+        """() => [...document.querySelectorAll(".cl canvas, .cl input, .cl select, .cl button, .cl progress")]
+        .filter((e) => !(e.getAttribute("aria-label") || e.textContent.trim())).map((e) => e.outerHTML.slice(0, 90))"""
+    )
+    assert unnamed == []
+    texts = visit.page.locator(".cl .cl-alt").all_text_contents()
+    assert len(texts) == 4 and all(len(text) > 40 for text in texts)
