@@ -36,7 +36,6 @@ bench: setup  ## measure speed and memory, to _build/bench
 lock: setup  ## pin the newest versions that pyproject.toml allows
 	@$(RUN)/uv pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.12 \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o requirements.lock
-	@$(RUN)/python .ci/environment.py
 
 clean:  ## remove what was built; keeps .venv and logs
 	rm -rf _build build dist .pytest_cache .ruff_cache

@@ -30,8 +30,8 @@ def _register(task_id: str, **kwargs: str) -> None:
 _register(
     "Isaac-Cartpole-v0",
     env_cfg_entry_point=f"{__name__}.cartpole_env_cfg:CartpoleEnvCfg",
-    rl_games_cfg_entry_point=f"{_AGENTS}:rl_games_ppo_cfg.yaml",
-    rl_games_fast_cfg_entry_point=f"{_AGENTS}:rl_games_fast_ppo_cfg.yaml",
+    rl_games_cfg_entry_point=f"{_AGENTS}:rl_games_ppo_cfg",
+    rl_games_fast_cfg_entry_point=f"{_AGENTS}:rl_games_fast_ppo_cfg",
     rsl_rl_cfg_entry_point=f"{_AGENTS}.rsl_rl_ppo_cfg:CartpolePPORunnerCfg",
     rsl_rl_with_symmetry_cfg_entry_point=f"{_AGENTS}.rsl_rl_ppo_cfg:CartpolePPORunnerWithSymmetryCfg",
     skrl_cfg_entry_point=f"{_AGENTS}:skrl_ppo_cfg.yaml",
@@ -43,15 +43,15 @@ _register(
 _register(
     "Isaac-Cartpole-RGB-v0",
     env_cfg_entry_point=f"{__name__}.cartpole_camera_env_cfg:CartpoleRGBCameraEnvCfg",
-    rl_games_cfg_entry_point=f"{_AGENTS}:rl_games_camera_ppo_cfg.yaml",
-    rl_games_fast_cfg_entry_point=f"{_AGENTS}:rl_games_camera_fast_ppo_cfg.yaml",
+    rl_games_cfg_entry_point=f"{_AGENTS}:rl_games_camera_ppo_cfg",
+    rl_games_fast_cfg_entry_point=f"{_AGENTS}:rl_games_camera_fast_ppo_cfg",
     default_agent="rl_games",
 )
 _register(
     "Isaac-Cartpole-Depth-v0",
     env_cfg_entry_point=f"{__name__}.cartpole_camera_env_cfg:CartpoleDepthCameraEnvCfg",
-    rl_games_cfg_entry_point=f"{_AGENTS}:rl_games_camera_ppo_cfg.yaml",
-    rl_games_fast_cfg_entry_point=f"{_AGENTS}:rl_games_camera_fast_ppo_cfg.yaml",
+    rl_games_cfg_entry_point=f"{_AGENTS}:rl_games_camera_ppo_cfg",
+    rl_games_fast_cfg_entry_point=f"{_AGENTS}:rl_games_camera_fast_ppo_cfg",
     default_agent="rl_games",
 )
 
@@ -59,12 +59,12 @@ _register(
 _register(
     "Isaac-Cartpole-RGB-ResNet18-v0",
     env_cfg_entry_point=f"{__name__}.cartpole_camera_env_cfg:CartpoleResNet18CameraEnvCfg",
-    rl_games_cfg_entry_point=f"{_AGENTS}:rl_games_feature_ppo_cfg.yaml",
+    rl_games_cfg_entry_point=f"{_AGENTS}:rl_games_feature_ppo_cfg",
     default_agent="rl_games",
 )
 _register(
     "Isaac-Cartpole-RGB-TheiaTiny-v0",
     env_cfg_entry_point=f"{__name__}.cartpole_camera_env_cfg:CartpoleTheiaTinyCameraEnvCfg",
-    rl_games_cfg_entry_point=f"{_AGENTS}:rl_games_feature_ppo_cfg.yaml",
+    rl_games_cfg_entry_point=f"{_AGENTS}:rl_games_feature_ppo_cfg",
     default_agent="rl_games",
 )

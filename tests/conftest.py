@@ -1,0 +1,20 @@
+"""Shared by all tests: one live environment at a time, and no network beyond this machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+os.environ.setdefault("WANDB_MODE", "offline")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _close_the_environment() -> Iterator[None]:
+    """A module leaves no live environment to the next one."""
+    yield
+    from cartpole_lab.session import close_env
+
+    close_env()

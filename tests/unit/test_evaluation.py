@@ -1,0 +1,87 @@
+"""Evaluation counts what it says it counts."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from cartpole_lab.evaluation import Evaluation, evaluate, run_episodes
+from cartpole_lab.policies import pd_policy, random_policy, zero_policy
+from cartpole_lab.session import make_env
+from cartpole_lab.snapshot import undisturbed
+
+
+@pytest.fixture(scope="module")
+def env():
+    return make_env(num_envs=64, device="cpu", seed=1)
+
+
+def test_returns_are_the_sum_of_what_the_terms_paid(env) -> None:
+    result = run_episodes(env, random_policy(1), episodes=64, seed=5)
+    assert torch.allclose(sum(result.reward_terms.values()), result.returns, atol=1e-4)
+
+
+def test_only_the_first_episode_of_each_environment_counts(env) -> None:
+    push = lambda obs: torch.ones(len(obs), 1)  # noqa: E731
+    result = run_episodes(env, push, episodes=64, seed=5)
+    assert result.episodes == 64 and not result.timed_out.any()
+    # alive pays 1 a second while it lasts, not in the step that fails
+    assert torch.allclose(result.reward_terms["alive"], (result.lengths - 1) * result.step_dt, atol=1e-4)
+    assert torch.allclose(result.reward_terms["terminating"], torch.full((64,), -2 / 60), atol=1e-6)
+
+
+def test_more_episodes_than_environments_are_played_in_rounds_with_new_starts(env) -> None:
+    result = run_episodes(env, zero_policy, episodes=150, seed=5)
+    assert result.episodes == 150
+    assert not torch.equal(result.returns[:64], result.returns[64:128])
+
+
+def test_the_same_seed_gives_the_same_episodes(env) -> None:
+    first = run_episodes(env, pd_policy(), episodes=64, seed=9)
+    run_episodes(env, zero_policy, episodes=64, seed=1)
+    again = run_episodes(env, pd_policy(), episodes=64, seed=9)
+    assert torch.equal(first.returns, again.returns)
+    fresh = evaluate(pd_policy(), episodes=64, seed=9, device="cpu")
+    assert torch.equal(first.returns, fresh.returns)
+
+
+def test_a_good_controller_settles_and_a_lazy_one_does_not() -> None:
+    good = evaluate(pd_policy(), episodes=128, device="cpu")
+    lazy = evaluate(zero_policy, episodes=128, device="cpu")
+    assert good.timeout_share > 0.9 and good.settled_share > 0.9 and 0.2 < good.mean_settle_time_s < 2.5
+    assert lazy.settled_share == 0 and math.isnan(lazy.mean_settle_time_s) and not lazy.solved
+
+
+def test_giving_up_early_never_counts_as_solved(env) -> None:
+    push = lambda obs: torch.ones(len(obs), 1)  # noqa: E731
+    result = run_episodes(env, push, episodes=64, seed=5, give_up_after=3)
+    assert not result.complete and not result.solved
+
+
+def test_solved_needs_both_the_return_and_the_time_outs() -> None:
+    def made(mean: float, failures: int) -> Evaluation:
+        timed_out = torch.ones(1000, dtype=torch.bool)
+        timed_out[:failures] = False
+        n = torch.zeros(1000)
+        return Evaluation(torch.full((1000,), mean), timed_out, n, n, {}, 1 / 60, 0)
+
+    assert made(4.91, 5).solved and not made(4.91, 6).solved and not made(4.89, 0).solved
+    assert made(4.91, 0).perfect and not made(4.91, 1).perfect
+
+
+def test_a_pause_for_an_evaluation_leaves_no_trace(env) -> None:
+    def trace(pause_at: tuple[int, ...]) -> torch.Tensor:
+        env.reset(seed=3)
+        rows = []
+        for step in range(330):  # past the time limit, so with resets
+            if step in pause_at:
+                with undisturbed(env):
+                    run_episodes(env, pd_policy(), episodes=64, seed=17)
+            action = 2 * torch.rand(64, 1) - 1  # from the global stream, which the pause must not move
+            obs, reward, *_ = env.step(action)
+            rows.append(torch.cat([obs["policy"].flatten(), reward]))
+        return torch.stack(rows)
+
+    assert torch.equal(trace(()), trace((0, 100, 299)))
