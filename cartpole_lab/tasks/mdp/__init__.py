@@ -1,6 +1,9 @@
-"""The terms that the task is made of: Isaac Lab's own, under one name, and a few of ours."""
+"""The terms that the task is made of: Isaac Lab's own, under one name, and a few of ours.
 
-from isaaclab.envs.mdp import *  # noqa: F403
+The names stand in ``__init__.pyi`` and each is imported when it is first used, as in Isaac Lab's own task packages:
+importing them all would bring terrain generation and its mesh libraries along, a fifth of the start-up time.
+"""
 
-from cartpole_lab.tasks.mdp.image_features import frozen_image_features  # noqa: F401
-from cartpole_lab.tasks.mdp.symmetry import mirror_left_right  # noqa: F401
+from isaaclab.utils.module import lazy_export
+
+lazy_export()
