@@ -49,7 +49,7 @@ def test_python_reference_has_no_markup_of_docstrings() -> None:
 
 def test_command_reference_has_every_command_and_flag() -> None:
     page = commands_page()
-    commands = next(a for a in build_parser()._actions if a.dest == "command" or hasattr(a, "choices") and a.choices)
+    commands = next(a for a in build_parser()._actions if a.dest == "command" or (hasattr(a, "choices") and a.choices))
     for name, parser in commands.choices.items():
         assert f"## `cartpole-lab {name}`" in page
         for action in parser._actions:
