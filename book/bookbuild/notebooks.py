@@ -29,6 +29,8 @@ KERNEL = "python3"
 CELL_TIMEOUT_S = 900
 _CACHE_VERSION = "1"
 
+_SOLUTION_PROMPT = {"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+
 Parameters = Mapping[str, int | float | str | bool | None]
 
 
@@ -145,6 +147,8 @@ def page_notebook(run: NotebookRun, source: Path) -> NotebookNode:
     metadata = {cell["id"]: cell.metadata for cell in original.cells}
     for cell in executed.cells:
         cell["metadata"] = metadata.get(cell["id"], cell.metadata)
+        if "solution" in tags_of(cell):
+            cell.metadata["mystnb"] = {**cell.metadata.get("mystnb", {}), **_SOLUTION_PROMPT}
     return executed
 
 

@@ -47,6 +47,20 @@ class MermaidFences(SphinxTransform):
                 block.replace_self(diagram)
 
 
+class CallOuts(SphinxTransform):
+    """Give a block quote that opens with a bold word that word as its class: ``> **Trap.** …`` becomes ``trap``."""
+
+    default_priority = 500
+
+    def apply(self, **kwargs: Any) -> None:
+        """Mark each such quote of the document."""
+        for quote in self.document.findall(nodes.block_quote):
+            first = quote[0] if len(quote) else None
+            if isinstance(first, nodes.paragraph) and len(first) and isinstance(first[0], nodes.strong):
+                word = first[0].astext().split()[0].strip(".:").lower()
+                quote["classes"].append(word if word.isalpha() else "note")
+
+
 def visit_mermaid_html(self: Any, node: Mermaid) -> None:
     """Write the source for mermaid to draw; without JavaScript it stays readable as text."""
     self.body.append(f'<div class="mermaid-frame"><pre class="mermaid">{html.escape(node["code"])}</pre></div>\n')
@@ -125,6 +139,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_node(FilmPlayer, html=(visit_film_html, None), **others)
     app.add_directive("film", Film)
     app.add_transform(MermaidFences)
+    app.add_transform(CallOuts)
     app.add_css_file("book.css")
     app.connect("config-inited", use_local_files, priority=400)
     app.connect("html-page-context", add_page_scripts)
