@@ -28,6 +28,7 @@ NUM_ENVS = {"cpu": 1024, "cuda": 4096}
 
 _env: gym.Env | None = None
 _simulation = contextlib.ExitStack()
+_real_stderr: list[int] = []
 
 
 def default_device() -> str:
@@ -255,9 +256,10 @@ def open_env(
     from cartpole_lab.remote import check_assets
 
     check_assets(cfg)
+    physics.check_available(cfg.sim.physics)
     close_env()
-    if hasattr(physics, "prepare"):
-        physics.prepare(cfg.sim.device)
+    if type(cfg.sim.physics).__name__ == "NewtonCfg":
+        physics.prepare(cfg.sim.device, say=announce)
     # Kit for Isaac Sim, nothing for Newton: Isaac Lab decides, as in its own scripts.
     _simulation.enter_context(
         launch_simulation(cfg, {"headless": True, **(launcher_args or {}), "device": cfg.sim.device})
@@ -299,6 +301,11 @@ def close_env() -> None:
         _simulation.close()
 
 
+def announce(line: str) -> None:
+    """Print one line to the real standard error, even while :func:`quietly` holds everything back."""
+    os.write(_real_stderr[-1] if _real_stderr else 2, f"{line}\n".encode())
+
+
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
     """Hold back everything printed in the block, from native code too; print it all if the block raises.
@@ -309,6 +316,7 @@ def quietly() -> Iterator[None]:
         sys.stdout.flush()
         sys.stderr.flush()
         saved = [os.dup(1), os.dup(2)]
+        _real_stderr.append(saved[1])
         os.dup2(held.fileno(), 1)
         os.dup2(held.fileno(), 2)
         show = False
@@ -321,6 +329,7 @@ def quietly() -> Iterator[None]:
             show = True
             raise
         finally:
+            _real_stderr.pop()
             held.flush()
             for saved_fd, fd in zip(saved, (1, 2), strict=True):
                 os.dup2(saved_fd, fd)
