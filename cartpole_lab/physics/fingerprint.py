@@ -58,20 +58,19 @@ def deep_fingerprint(manager: type) -> tuple:
     """Thorough part, compared after a model change: every plain value and array address of solver and model."""
     backend, solver = manager.backend, manager._solver
     roots = (backend.model, backend.state_0, backend.control, solver, solver.mjw_model, solver.mjw_data)
-    return tuple(item for root in roots for item in _walk(root, depth=3))
+    return tuple(item for root in roots for value in vars(root).items() for item in _walk(*value))
 
 
-def _walk(value: Any, depth: int) -> Iterator[Any]:
+def _walk(name: str, value: Any) -> Iterator[Any]:
+    if name == "_step":  # the solver's counter moves by itself and is part of no launch
+        return
     if isinstance(value, wp.array):
-        yield value.ptr, value.shape, value.strides
+        yield name, value.ptr, value.shape, value.strides
     elif isinstance(value, _PLAIN):
-        yield value
+        yield name, value
     elif isinstance(value, (tuple, list)) and len(value) <= 64:
         for item in value:
-            yield from _walk(item, depth)
-    elif depth > 0 and (dataclasses.is_dataclass(value) or hasattr(value, "__dict__")) and not callable(value):
-        for name, item in vars(value).items():
-            # the step counter moves by itself and is not part of any launch
-            if name != "_step":
-                yield name
-                yield from _walk(item, depth - 1)
+            yield from _walk(name, item)
+    elif dataclasses.is_dataclass(value) or type(value).__name__ == "AttributeNamespace":
+        for inner, item in vars(value).items():
+            yield from _walk(f"{name}.{inner}", item)

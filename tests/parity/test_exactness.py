@@ -1,0 +1,103 @@
+"""The recorded step gives the numbers of the eager step, to the last bit, whatever is changed while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+
+STEPS = 300
+
+
+@pytest.fixture(autouse=True)
+def _leave_no_env() -> Iterator[None]:
+    from cartpole_lab.session import close_env
+
+    yield
+    close_env()
+
+
+def _trace(
+    num_envs: int, *, replay: bool, threads: int | None = 1, steps: int = STEPS, change: Callable | None = None
+) -> list[tuple[torch.Tensor, ...]]:
+    """Observations, rewards and both dones of every step under random pushes; ``change(env)`` runs half-way."""
+    from cartpole_lab.physics.replay import NewtonReplayManager
+    from cartpole_lab.session import load_cfg, make_env
+
+    cfg, _ = load_cfg(agent=None)
+    cfg.sim.physics.solver_cfg.replay = replay
+    cfg.sim.physics.solver_cfg.num_threads = threads
+    env = make_env(cfg, num_envs=num_envs, device="cpu", seed=3)
+    env.reset()
+    pushes = torch.Generator().manual_seed(0)
+    trace = []
+    for number in range(steps):
+        if change is not None and number == steps // 2:
+            change(env.unwrapped)
+        observed, reward, terminated, truncated, _ = env.step(torch.randn(num_envs, 1, generator=pushes))
+        trace.append(tuple(x.clone() for x in (observed["policy"], reward, terminated, truncated)))
+    groups = NewtonReplayManager._groups
+    assert (len(groups) if groups else 0) == (min(threads, num_envs) if replay else 0), (
+        "the side that was asked for ran"
+    )
+    return trace
+
+
+def _first_difference(one: list, other: list) -> int | None:
+    for number, (a, b) in enumerate(zip(one, other, strict=True)):
+        if not all(torch.equal(x, y) for x, y in zip(a, b, strict=True)):
+            return number
+    return None
+
+
+@pytest.mark.parametrize("num_envs", [1, 64, 1024])
+def test_replayed_is_eager(num_envs: int) -> None:
+    eager = _trace(num_envs, replay=False)
+    assert any(bool((step[2] | step[3]).any()) for step in eager), "the trace has resets in it"
+    assert _first_difference(eager, _trace(num_envs, replay=True)) is None
+    if num_envs > 1:
+        assert _first_difference(eager, _trace(num_envs, replay=True, threads=2)) is None
+    if num_envs == 64:  # slices of unequal size
+        assert _first_difference(eager, _trace(num_envs, replay=True, threads=3)) is None
+
+
+def _heavier(env) -> None:
+    robot = env.scene["robot"]
+    robot.set_masses_index(masses=robot.data.body_mass.torch.clone() * 1.5)
+
+
+def _weaker_gravity(env) -> None:
+    from isaaclab_newton.physics import NewtonManager
+    from newton import ModelFlags
+
+    NewtonManager.get_model().set_gravity((0.0, 0.0, -3.7))
+    NewtonManager.add_model_change(ModelFlags.MODEL_PROPERTIES)
+
+
+def _more_damping(env) -> None:
+    env.scene["robot"].write_joint_damping_to_sim_index(damping=torch.full((env.num_envs, 2), 4.0))
+
+
+def _narrower_rail(env) -> None:
+    # reachable limits: constraints become active in the middle of a recording
+    limits = torch.tensor([[-0.4, 0.4], [-1e6, 1e6]]).expand(env.num_envs, 2, 2).clone()
+    env.scene["robot"].write_joint_position_limit_to_sim_index(limits=limits)
+
+
+def _other_weight(env) -> None:
+    term = env.reward_manager.get_term_cfg("pole_pos")
+    term.weight = -7.0
+    env.reward_manager.set_term_cfg("pole_pos", term)
+
+
+CHANGES = [_heavier, _weaker_gravity, _more_damping, _narrower_rail, _other_weight]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__.strip("_"))
+def test_changes_take_effect_as_in_the_eager_step(change: Callable) -> None:
+    unchanged = _trace(64, replay=True, threads=2, steps=120)
+    eager = _trace(64, replay=False, steps=120, change=change)
+    assert _first_difference(unchanged, eager) in (60, 61), "the change shows in the numbers, and not before it"
+    assert _first_difference(eager, _trace(64, replay=True, steps=120, change=change)) is None
+    assert _first_difference(eager, _trace(64, replay=True, threads=2, steps=120, change=change)) is None
