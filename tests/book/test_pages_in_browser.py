@@ -184,6 +184,19 @@ def test_diagrams_change_with_the_theme(browser: Any, html: Path) -> None:
     assert found[0] == found[2] != found[1]
 
 
+@pytest.mark.parametrize("how", ["http", "disk"])
+def test_search_finds_an_error_message(browser: Any, html: Path, server: str, how: str) -> None:
+    base = server if how == "http" else html.as_uri()
+    page = browser.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda e: errors.append(str(e)))
+    page.goto(f"{base}/search.html?q=ISAAC_LAUNCHED_FROM_TERMINAL")
+    page.wait_for_selector("#search-results ul.search li a", timeout=20_000)
+    assert "Troubleshooting" in page.locator("#search-results ul.search").inner_text()
+    assert errors == []
+    page.close()
+
+
 def test_a_reader_gets_from_the_front_page_to_the_end_with_next_alone(browser: Any, html: Path, toc: list[str]) -> None:
     page = browser.new_page()
     page.goto((html / "index.html").as_uri())
