@@ -340,7 +340,7 @@ export default {
     stage.canvas.addEventListener("blur", () => { keys = { left: false, right: false }; });
 
     // -- drawing
-    let told = 0;
+    let told = -Infinity;
     function drawStage(ctx, width, height, c) {
       const mix = running && !over ? Math.min(1, owed / (world.dt * world.decimation)) : 1;
       const at = (i) => before[i] + (s[i] - before[i]) * mix;

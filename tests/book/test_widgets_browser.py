@@ -31,7 +31,7 @@ require.config({{ paths: {{ anywidget: at }} }});</script>
 VIEW = '<div id="{name}"><script type="application/vnd.jupyter.widget-view+json">{view}</script></div><div {gap}></div>'
 
 
-def _rollout() -> Any:
+def five_seconds() -> Any:
     """Five seconds of a recorded run of the grid, as a `Rollout`: real motion, terms worked out from it."""
     import numpy as np
     from test_widgets import make_rollout
@@ -74,7 +74,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     if not vendor.vendor_scripts():
         pytest.skip("npm is missing: it brings the widget manager")
-    rollout = _rollout()
+    rollout = five_seconds()
     widgets = {
         "playground": Playground(),
         "mixer": RewardMixer({"solved": rollout}),
