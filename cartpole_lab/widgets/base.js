@@ -80,8 +80,9 @@ function themeName() {
  */
 function frame(el, { title, subtitle = "", label, signal }) {
   const root = h("section", { className: "cl", role: "group", "aria-label": label });
-  // JupyterLab moves between cells on arrow keys unless an element opts out.
+  // JupyterLab takes arrow keys for its cells unless an element opts out and keeps them to itself.
   root.setAttribute("data-lm-suppress-shortcuts", "true");
+  root.addEventListener("keydown", (event) => { if (/^(Arrow|Page|Home$|End$| $)/.test(event.key)) event.stopPropagation(); });
   const say = h("div", { className: "cl-hidden", role: "status", "aria-live": "polite" });
   const text = h("p", { className: "cl-hidden cl-alt" });
   root.append(h("style", { textContent: STYLE }));

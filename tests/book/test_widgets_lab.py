@@ -1,4 +1,4 @@
-"""The widgets in JupyterLab with a live kernel: sliders reach Python and back, Train trains in Isaac Lab, Stop keeps."""
+"""The widgets in JupyterLab with a live kernel: sliders reach Python and back, Train trains, Stop keeps."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ TOKEN = "a-token-for-this-test"
 SEEN_WITHIN_S = 0.150
 CELLS = [
     """import json, pathlib
-from cartpole_lab.policies import zero_policy
-from cartpole_lab.recording import record_rollout
-from cartpole_lab.training import train
+from test_widgets_browser import five_seconds
 from cartpole_lab.widgets import RewardMixer, Trainer
-mixer = RewardMixer({"no effort": record_rollout(zero_policy, num_envs=2, steps=300)})
+mixer = RewardMixer({"recorded": five_seconds()})
 def keep(_):
     pathlib.Path("weights.json").write_text(json.dumps(mixer.weights))
 mixer.observe(keep, "weights")""",
     "mixer",
     """def rehearse(weights, ppo, on_epoch):
+    from cartpole_lab.training import train
     words = [f"env.rewards.{name}.weight={value}" for name, value in weights.items()]
     words += [f"agent.params.config.{name}={value}" for name, value in ppo.items()]
     return train(num_envs=512, device="cpu", max_iterations=2000, eval_interval=0, eval_episodes=128,
                  overrides=words, on_epoch=on_epoch, progress=False)
 def film(run):
-    return record_rollout(run.checkpoint, num_envs=2, steps=300)
+    from cartpole_lab.recording import record_rollout
+    return record_rollout(run.checkpoint, device="cpu", num_envs=2, steps=300)
 trainer = Trainer(rehearse, film=film)
 trainer""",
     """mixer.weights = {**mixer.weights, "cart_vel": -0.25}
@@ -68,6 +68,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     own = folder.parent / "jupyter"
     environment = lab_environment(own / "config")
     environment |= {name: str(own / name) for name in ("JUPYTER_DATA_DIR", "JUPYTERLAB_SETTINGS_DIR")}
+    paths = [str(ROOT / "tests" / "book"), str(ROOT / "tests" / "unit"), environment["PYTHONPATH"]]
+    environment["PYTHONPATH"] = os.pathsep.join(paths)
     environment["JUPYTERLAB_WORKSPACES_DIR"] = str(own / "workspaces")
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=log, stderr=log)
@@ -95,7 +97,7 @@ def page(lab: tuple[str, Path], browser: Any) -> Iterator[Any]:
     page.wait_for_timeout(2500)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click()
-    page.get_by_text("ran to the end").last.wait_for(timeout=180_000)
+    page.locator(".jp-OutputArea-output", has_text="ran to the end").wait_for(timeout=180_000)
     page.wait_for_function("document.querySelectorAll('.cl').length >= 2", timeout=30_000)
     page.wait_for_timeout(2500)
     yield page
@@ -162,7 +164,7 @@ def test_train_grows_a_curve_and_stop_keeps_it(page: Any) -> None:
     mode = "document.querySelector('.cl[aria-label=\"Trainer\"]').dataset"
     page.wait_for_function(f"{mode}.mode === 'live'", timeout=20_000)
     widget.get_by_role("button", name="Train").click()
-    page.wait_for_function(f"Number({mode}.points) >= 3", timeout=180_000)
+    page.wait_for_function(f"Number({mode}.points) >= 3", timeout=300_000)
     few = int(widget.get_attribute("data-points"))
     page.wait_for_function(f"Number({mode}.points) >= {few + 5}", timeout=120_000)
     widget.get_by_role("button", name="Stop").click()
