@@ -15,13 +15,16 @@ from bookbuild import paths
 from bookbuild.notebooks import NotebookRun, load_parameters, package_digest, run_notebook
 
 
-def run_lessons(sources: Sequence[Path], *, test: bool = False, cache: bool = True) -> list[NotebookRun]:
+def run_lessons(
+    sources: Sequence[Path], *, test: bool = False, cache: bool = True, stale: bool = False
+) -> list[NotebookRun]:
     """Run lessons one after the other and print a line about each.
 
     Args:
         sources: The notebooks.
         test: Take the small parameters of the tests instead of the book's.
         cache: Use and store results by the hash of notebook, package and parameters.
+        stale: Take the newest stored result of each, old or not, and run only what has none (for drafts).
 
     Returns:
         One run a notebook, failed ones included.
@@ -31,7 +34,7 @@ def run_lessons(sources: Sequence[Path], *, test: bool = False, cache: bool = Tr
     runs: list[NotebookRun] = []
     for number, source in enumerate(sources, start=1):
         print(f"[{number:2d}/{len(sources)}] {source.stem} …", end=" ", flush=True)
-        run = run_notebook(source, parameters.get(source.stem, {}), package=package)
+        run = run_notebook(source, parameters.get(source.stem, {}), package=package, stale=stale)
         runs.append(run)
         state = "failed" if run.problems else "unchanged" if run.cached else "ok"
         print(f"{state}, {run.seconds:.1f} s" + (" when it last ran" if run.cached else ""), flush=True)

@@ -18,14 +18,19 @@ from .stage import Staging
 _SCRIPT = paths.BOOK / "film.py"
 
 
-def make_showcase() -> Path | None:
+def make_showcase(*, stale: bool = False) -> Path | None:
     """Train and film in a fresh process, or take the stored film.
+
+    Args:
+        stale: Take a stored film whatever it was made from, if there is one (for drafts).
 
     Returns:
         The folder with ``showcase.mp4``, ``showcase.png`` and ``result.json``; None when it failed, which is printed.
     """
     key = hashlib.sha256((package_digest() + _SCRIPT.read_text(encoding="utf-8")).encode()).hexdigest()[:20]
     folder = paths.CACHE / f"showcase-{key}"
+    if stale:
+        folder = next((path.parent for path in paths.CACHE.glob("showcase-*/result.json")), folder)
     if (folder / "result.json").is_file():
         return folder
     print("training and filming a policy for the front page …", flush=True)

@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 _BOOK = Path(__file__).resolve().parents[1]
 _VENDOR = _BOOK.parent / "_build" / "vendor_static" / "vendor"
 # Used only where npm was missing when the book was built.
+_REQUIRE_ON_A_SERVER = "https://cdn.jsdelivr.net/npm/requirejs@2.3.8/require.js"
+_WIDGETS_ON_A_SERVER = "https://cdn.jsdelivr.net/npm/@jupyter-widgets/html-manager@1.0.15/dist/embed-amd.js"
 _MERMAID_ON_A_SERVER = "https://cdn.jsdelivr.net/npm/@mermaid-js/tiny@11.17.2/dist/mermaid.tiny.js"
 
 
@@ -96,7 +98,12 @@ class FilmPlayer(nodes.General, nodes.Element):
 def visit_film_html(self: Any, node: FilmPlayer) -> None:
     """Write the player. ``film.js`` starts it, unless the reader asked for less motion."""
     builder = self.builder
-    film, poster = (f"{builder.imgpath}/{builder.env.images[node[key]][1]}" for key in ("film", "poster"))
+    names = []
+    for key in ("film", "poster"):
+        name = builder.env.images[node[key]][1]
+        builder.images[node[key]] = name  # the builder copies what stands here to its picture folder
+        names.append(f"{builder.imgpath}/{name}")
+    film, poster = names
     label = html.escape(node["alt"], quote=True)
     self.body.append(
         f'<video class="film" controls loop muted playsinline preload="metadata" poster="{poster}" src="{film}" '
@@ -111,11 +118,10 @@ def use_local_files(app: Sphinx, config: Config) -> None:
     if _VENDOR.is_dir():
         config.html_static_path.append(str(_VENDOR.parent))
         config.mathjax_path = "vendor/mathjax/tex-chtml.js"
-        config.nb_ipywidgets_js = {
-            "vendor/widgets/require.js": {},
-            "widget-paths.js": {},
-            "vendor/widgets/embed-amd.js": {},
-        }
+        config.nb_ipywidgets_js = {"widgets.js": {"defer": "defer"}}
+    else:
+        addresses = {"data-require": _REQUIRE_ON_A_SERVER, "data-embed": _WIDGETS_ON_A_SERVER}
+        config.nb_ipywidgets_js = {"widgets.js": {"defer": "defer", **addresses}}
 
 
 def add_page_scripts(
