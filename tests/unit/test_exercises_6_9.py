@@ -1,4 +1,4 @@
-"""The checks of lessons 6 to 9: a stub gets its hint, the solution a tick, the usual mistakes what they need."""
+"""The checks of lessons 6 to 9 and 11: a stub gets its hint, the solution a tick, the usual mistakes what they need."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from cartpole_lab.exercises import measuring, rewarding, scripts, training
+from cartpole_lab.exercises import measuring, rewarding, scaling, scripts, training
 
 
 def verdict(capsys: pytest.CaptureFixture[str], check: object, answer: object) -> str:
@@ -185,4 +185,20 @@ def test_pays(capsys: pytest.CaptureFixture[str], answer: object, said: str) -> 
 )
 def test_crash_pays(capsys: pytest.CaptureFixture[str], answer: object, said: str) -> None:
     out = verdict(capsys, rewarding.check_crash_pays, answer)
+    assert said in out and out.startswith("✓" if said == "✓" else "✗")
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda s, u, f: (s + u) / (s / f + u), "✓"),
+        (lambda s, u, f: f, "nothing but simulation"),
+        (lambda s, u, f: (s / f + u) / (s + u), "turn the fraction"),
+        (lambda s, u, f: s / f + u, "epoch in seconds"),
+        (lambda s, u, f: 2.0, "expected 1.98"),
+        (lambda s, u, f: None, "expected one number"),
+    ],
+)
+def test_speedup(capsys: pytest.CaptureFixture[str], answer: object, said: str) -> None:
+    out = verdict(capsys, scaling.check_speedup, answer)
     assert said in out and out.startswith("✓" if said == "✓" else "✗")
