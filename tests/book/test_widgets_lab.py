@@ -97,7 +97,7 @@ def page(lab: tuple[str, Path], browser: Any) -> Iterator[Any]:
     page.wait_for_timeout(2500)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click()
-    page.locator(".jp-OutputArea-output", has_text="ran to the end").wait_for(timeout=180_000)
+    page.locator(".jp-OutputArea-output", has_text="ran to the end").wait_for(state="attached", timeout=180_000)
     page.wait_for_function("document.querySelectorAll('.cl').length >= 2", timeout=30_000)
     page.wait_for_timeout(2500)
     yield page
