@@ -28,6 +28,11 @@ def definitions(source: str) -> list[Definition]:
     return [node for node in ast.parse(source).body if isinstance(node, Definition)]
 
 
+def without_magics(source: str) -> str:
+    """The code of a cell without IPython's own lines."""
+    return "\n".join(line for line in source.splitlines() if not line.lstrip().startswith(("%", "!")))
+
+
 def package_definitions() -> dict[str, set[str]]:
     """By name: the definitions under ``cartpole_lab/tasks``, normalised."""
     found: dict[str, set[str]] = {}
@@ -42,7 +47,7 @@ def test_lesson_builds_the_classes_of_the_package(lesson: Path, notebook: Notebo
     for cell in notebook.cells:
         if cell.cell_type != "code" or "exercise" in tags_of(cell):
             continue
-        code = "\n".join(line for line in cell.source.splitlines() if not line.lstrip().startswith(("%", "!")))
+        code = without_magics(cell.source)
         for node in definitions(code):
             if node.name in known:
                 same = normalised(node) in known[node.name]
@@ -63,7 +68,7 @@ def test_the_lessons_build_the_whole_task(name: str) -> None:
     for path in sorted((ROOT / "notebooks").glob("0[1-4]_*.ipynb")):
         for cell in nbformat.read(path, as_version=4).cells:
             if cell.cell_type == "code":
-                typed |= {node.name for node in definitions(cell.source.replace("%", "#"))}
+                typed |= {node.name for node in definitions(without_magics(cell.source))}
     assert name in typed
 
 
