@@ -117,13 +117,21 @@ class FilmRendererCfg(NewtonWarpRendererCfg):
     """Where the light shines to."""
 
 
-def with_film_camera(cfg: ManagerBasedRLEnvCfg, *, num_envs: int, width: int, height: int) -> ManagerBasedRLEnvCfg:
-    """A copy of an environment config with a ``film_camera`` in its scene that sees ``num_envs`` lanes."""
+def with_film_camera(
+    cfg: ManagerBasedRLEnvCfg | type[ManagerBasedRLEnvCfg], *, num_envs: int, width: int, height: int
+) -> ManagerBasedRLEnvCfg:
+    """A copy of an environment config with a ``film_camera`` in its scene that sees ``num_envs`` lanes.
+
+    Args:
+        cfg: Config, or class of one.
+        num_envs: Number of lanes that the picture has to hold.
+        width, height: Size of the picture [px].
+    """
     cfg = cfg() if isinstance(cfg, type) else copy.deepcopy(cfg)
     # The renderer spreads the environments out; for it they must all stand in one place.
     cfg.scene.env_spacing = 0.0
     depth = LANE_SPACING * (num_envs - 1)
-    scale = max(depth, 4.0) / 10.5
+    scale = max(depth, 4.0) / 10.0
     cfg.scene.film_camera = film_camera_cfg(
         width, height, eye=(depth / 2 + 7.75 * scale, -6.0 * scale, 2.0 + 3.4 * scale), target=(0.9 * scale, -0.1, 2.0)
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cartpole_lab.errors import UserError
-from cartpole_lab.session import DEFAULT_TASK, check_num_envs, load_cfg, make_env, quietly
+from cartpole_lab.session import DEFAULT_TASK, check_device, check_num_envs, load_cfg, make_env, quietly
 
 if TYPE_CHECKING:
     import gymnasium as gym
@@ -254,11 +254,13 @@ def record_video(
         from cartpole_lab import film
 
         cfg = load_cfg(task_or_cfg, agent=None, overrides=overrides)[0] if isinstance(task_or_cfg, str) else task_or_cfg
-        cfg = film.with_film_camera(cfg, num_envs=num_envs, width=width, height=height)
+        # A GPU draws whole pictures with one ray a pixel: four times the pixels, averaged, smooth its edges.
+        finer = 2 if check_device(device).startswith("cuda") else 1
+        cfg = film.with_film_camera(cfg, num_envs=num_envs, width=width * finer, height=height * finer)
     words = () if isinstance(task_or_cfg, str) else overrides  # those of a registered task are in its config by now
     env = make_env(cfg, num_envs=num_envs, device=device, seed=seed, overrides=words)
-    frames = _frames(env, _as_policy(policy, env.unwrapped.device), seconds=seconds, fps=fps, seed=seed)
-    film.write_mp4(frames, path, fps=fps, poster_s=min(0.5, seconds / 2))
+    frames = _frames(env, _as_policy(policy, env.unwrapped.device), finer, seconds=seconds, fps=fps, seed=seed)
+    film.write_mp4(frames, path, fps=fps, poster_s=min(0.2, seconds / 2))
     return path
 
 
@@ -270,8 +272,11 @@ def _as_policy(policy: Policy | str | Path, device: str) -> Policy:
     return load_policy(policy, device=device)
 
 
-def _frames(env: gym.Env, policy: Policy, *, seconds: float, fps: int, seed: int) -> Iterator[np.ndarray]:
-    """The pictures of a film, shape ``(height, width, 3)``, each drawn when its time has come."""
+def _frames(env: gym.Env, policy: Policy, finer: int, *, seconds: float, fps: int, seed: int) -> Iterator[np.ndarray]:
+    """The pictures of a film, shape ``(height, width, 3)``, each drawn when its time has come.
+
+    The camera's pictures are ``finer`` times larger along both sides.
+    """
     import torch
 
     raw = env.unwrapped
@@ -282,4 +287,8 @@ def _frames(env: gym.Env, policy: Policy, *, seconds: float, fps: int, seed: int
             while steps * raw.step_dt < index / fps - 1e-6:
                 obs = env.step(policy(obs["policy"]))[0]
                 steps += 1
-            yield raw.scene["film_camera"].data.output["rgb"].torch[0].cpu().numpy()
+            picture = raw.scene["film_camera"].data.output["rgb"].torch[0]
+            if finer > 1:
+                blocks = picture.unflatten(0, (-1, finer)).unflatten(2, (-1, finer))
+                picture = blocks.float().mean(dim=(1, 3)).round().to(torch.uint8)
+            yield picture.cpu().numpy()
