@@ -123,6 +123,9 @@ def train_with_library(
     check_library(library)
     device = session.check_device(device)
     task = session.check_task(task)
+    # some overrides are the agent's; those of the environment may choose other files
+    env_words = [word for word in overrides if not word.startswith("agent.")]
+    check_assets(session.load_cfg(task, agent=None, overrides=env_words)[0])
     session.close_env()
     if hasattr(physics, "prepare"):
         physics.prepare(device)

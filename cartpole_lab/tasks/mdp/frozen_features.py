@@ -193,10 +193,21 @@ def _own_theia(weights: str, device: str) -> torch.nn.Module:
             f"weights {weights!r} is not a folder with a config.json: expected pretrained, random or the folder that "
             f"`hf download {_THEIA_OWNER}/theia-tiny-patch16-224-cddsv --local-dir …` fills"
         )
-    from transformers import AutoModel
+    from transformers import AutoConfig
+    from transformers.dynamic_module_utils import get_class_from_dynamic_module
 
     # the folder brings the model's code along, as the hub does: name only a folder that you trust
-    return AutoModel.from_pretrained(os.fspath(folder), trust_remote_code=True).eval().to(device)
+    path = os.fspath(folder)
+    config = AutoConfig.from_pretrained(path, trust_remote_code=True)
+    theia = get_class_from_dynamic_module(config.auto_map["AutoModel"], path)
+    # Theia's code is older than Transformers 5, which wants this attribute, and which builds models without memory
+    # first, where Theia cannot build its backbone
+    compatible = type(
+        theia.__name__,
+        (theia,),
+        {"all_tied_weights_keys": {}, "get_init_context": classmethod(lambda cls, *args, **kwargs: [])},
+    )
+    return compatible.from_pretrained(path, config=config).eval().to(device)
 
 
 def _noise_theia() -> torch.nn.Module:

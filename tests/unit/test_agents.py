@@ -1,0 +1,153 @@
+"""The agents' settings, the mirror, and reading what each library saved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from cartpole_lab import libraries, session
+from cartpole_lab.dense_policy import DensePolicy
+from cartpole_lab.errors import UserError
+
+TASK = "Isaac-Cartpole-v0"
+OBS = torch.randn(64, 4, generator=torch.Generator().manual_seed(0)) * torch.tensor([1.0, 0.5, 3.0, 6.0])
+
+
+@pytest.fixture(autouse=True)
+def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Libraries write their logs into the current folder."""
+    monkeypatch.chdir(tmp_path)
+
+
+def train(library: str, **kwargs: object) -> libraries.LibraryRun:
+    pytest.importorskip({"sb3": "stable_baselines3"}.get(library, library))
+    return libraries.train_with_library(library, num_envs=64, device="cpu", seed=5, max_iterations=2, **kwargs)
+
+
+def test_every_agent_entry_loads() -> None:
+    import gymnasium as gym
+
+    import cartpole_lab.tasks  # noqa: F401
+
+    entries = [key for key in gym.spec(TASK).kwargs if key.endswith("_cfg_entry_point") and not key.startswith("env")]
+    assert len(entries) >= 6
+    for entry in entries:
+        assert session.load_cfg(TASK, agent=entry)[1] is not None
+
+
+def test_rsl_rl_reads_back_as_itself() -> None:
+    run = train("rsl_rl")
+    from rsl_rl.models import MLPModel
+    from tensordict import TensorDict
+
+    cfg = session.load_cfg(TASK, agent="rsl_rl_cfg_entry_point")[1]
+    obs = TensorDict({"policy": OBS}, batch_size=[len(OBS)])
+    spread = {"class_name": "GaussianDistribution", "init_std": 1.0}
+    own = MLPModel(
+        obs,
+        {"actor": ["policy"]},
+        "actor",
+        1,
+        cfg.actor.hidden_dims,
+        cfg.actor.activation,
+        cfg.actor.obs_normalization,
+        spread,
+    )
+    own.load_state_dict(torch.load(run.checkpoint, weights_only=True)["actor_state_dict"])
+    expected = own.eval()(obs).clamp(-cfg.clip_actions, cfg.clip_actions)
+    torch.testing.assert_close(libraries.load_policy_any(run.checkpoint)(OBS), expected)
+
+
+def test_skrl_reads_back_as_itself() -> None:
+    run = train("skrl")
+    from isaaclab_rl.skrl import SkrlVecEnvWrapper
+    from skrl.utils.runner.torch import Runner
+
+    cfg = session.load_cfg(TASK, agent="skrl_cfg_entry_point")[1]
+    cfg["agent"]["experiment"].update(write_interval=0, checkpoint_interval=0)
+    env = SkrlVecEnvWrapper(session.make_env(TASK, num_envs=len(OBS), device="cpu"))
+    agent = Runner(env, cfg).agent
+    agent.load(str(run.checkpoint))
+    agent.enable_training_mode(False, apply_to_models=True)
+    expected = agent.act(OBS, None, timestep=0, timesteps=0)[-1]["mean_actions"].detach()
+    session.close_env()
+    torch.testing.assert_close(libraries.load_policy_any(run.checkpoint)(OBS), expected)
+
+
+def test_sb3_reads_back_as_itself() -> None:
+    run = train("sb3")
+    from stable_baselines3 import PPO
+
+    expected, _ = PPO.load(run.checkpoint, device="cpu").predict(OBS.numpy(), deterministic=True)
+    torch.testing.assert_close(libraries.load_policy_any(run.checkpoint)(OBS), torch.from_numpy(expected))
+
+
+def test_symmetry_trains_a_policy_with_that_symmetry() -> None:
+    run = train("rsl_rl", agent="rsl_rl_with_symmetry_cfg_entry_point")
+    assert run.log_dir.parent.name == "cartpole_symmetry"
+    assert run.checkpoint.is_file()
+
+
+def test_mirror_doubles_and_negates() -> None:
+    tensordict = pytest.importorskip("tensordict")
+    from cartpole_lab.tasks.mdp import mirror_left_right
+
+    obs = tensordict.TensorDict({"policy": OBS}, batch_size=[len(OBS)])
+    both, actions = mirror_left_right(None, obs, OBS[:, :1])
+    torch.testing.assert_close(both["policy"], torch.cat([OBS, -OBS]))
+    torch.testing.assert_close(actions, torch.cat([OBS[:, :1], -OBS[:, :1]]))
+    assert mirror_left_right(None, None, None) == (None, None)
+
+
+def test_the_world_has_the_mirrors_symmetry() -> None:
+    """Two cart-poles, one the mirror image of the other, pushed in mirrored ways, stay mirror images."""
+    env = session.make_env(TASK, num_envs=2, device="cpu", seed=0).unwrapped
+    env.reset()
+    robot = env.scene["robot"]
+    start = torch.tensor([[0.3, 0.2], [-0.3, -0.2]])
+    robot.write_joint_position_to_sim_index(position=start)
+    robot.write_joint_velocity_to_sim_index(velocity=torch.zeros(2, 2))
+    generator = torch.Generator().manual_seed(1)
+    for _ in range(60):
+        push = 2 * torch.rand(1, 1, generator=generator) - 1
+        obs = env.step(torch.cat([push, -push]))[0]["policy"]
+    session.close_env()
+    assert obs[0].abs().max() > 0.1, "nothing moved"
+    torch.testing.assert_close(obs[0], -obs[1], atol=2e-3, rtol=0.0)
+
+
+def test_unknown_and_missing_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match="'keras' is not known: expected one of rl_games"):
+        libraries.check_library("keras")
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    with pytest.raises(UserError, match=r"cartpole-lab\[libraries\]"):
+        libraries.check_library("skrl")
+
+
+def test_files_that_are_no_checkpoints(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="does not exist"):
+        libraries.load_policy_any(tmp_path / "gone.pt")
+    for name in ("text.pt", "text.zip"):
+        (tmp_path / name).write_text("not a checkpoint")
+        with pytest.raises(UserError, match="is not a checkpoint"):
+            libraries.load_policy_any(tmp_path / name)
+
+
+def test_a_checkpoint_that_carries_code_is_refused(tmp_path: Path) -> None:
+    torch.save({"policy": Path("/")}, tmp_path / "agent_1.pt")
+    with pytest.raises(UserError, match="is not a checkpoint"):
+        libraries.load_policy_any(tmp_path / "agent_1.pt")
+
+
+def test_dense_policy_normalises_and_limits() -> None:
+    state = {"net.0.weight": torch.eye(2) * 2.0, "net.0.bias": torch.zeros(2)}
+    policy = DensePolicy.from_layers(state, "net.", action_limit=3.0)
+    policy.set_normalizer(torch.tensor([1.0, 0.0]), torch.tensor([2.0, 1.0]), limit=1.0)
+    action = policy(torch.tensor([[2.0, 50.0], [-9.0, 0.0]]))
+    torch.testing.assert_close(action, torch.tensor([[1.0, 2.0], [-2.0, 0.0]]))
+    with pytest.raises(UserError, match="activation 'gelu'"):
+        DensePolicy.from_layers(state, "net.", activation="gelu")
+    with pytest.raises(UserError, match="no dense layers"):
+        DensePolicy.from_layers(state, "other.")
