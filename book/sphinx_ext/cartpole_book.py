@@ -58,8 +58,10 @@ class CallOuts(SphinxTransform):
         """Mark each such quote of the document."""
         for quote in self.document.findall(nodes.block_quote):
             first = quote[0] if len(quote) else None
-            if isinstance(first, nodes.paragraph) and len(first) and isinstance(first[0], nodes.strong):
-                word = first[0].astext().split()[0].strip(".:").lower()
+            # The Markdown parser may put an empty text before the bold one.
+            words = [child for child in first.children if child.astext().strip()] if first is not None else []
+            if words and isinstance(words[0], nodes.strong):
+                word = words[0].astext().split()[0].strip(".:").lower()
                 quote["classes"].append(word if word.isalpha() else "note")
 
 

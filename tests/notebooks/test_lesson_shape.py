@@ -141,6 +141,12 @@ def test_markdown_is_plain(notebook: NotebookNode) -> None:
         assert not re.match(r"https?:", target), f"{target} lies on another server"
 
 
+def test_nothing_is_left_unwritten(notebook: NotebookNode) -> None:
+    """A paragraph of one word in capitals is a place that somebody meant to come back to."""
+    places = re.findall(r"^(?:[A-Z]{3,}|\W*(?:TODO|FIXME|XXX)\b.*)$", markdown(notebook), flags=re.M)
+    assert places == []
+
+
 def test_links_lead_somewhere(lesson: Path, notebook: NotebookNode) -> None:
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
     known = {Path(e["file"]).name for part in toc["parts"] for e in part["chapters"]} | {"index"}
