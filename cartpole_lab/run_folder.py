@@ -148,16 +148,37 @@ def write_params(log_dir: Path, task: str, agent: str, env_cfg: Any, agent_cfg: 
         dump_train_configs(str(log_dir), env_cfg, agent_cfg)
 
 
-def record_training(flags: argparse.Namespace, env_cfg: Any, log_dir: Path) -> None:
-    """What the command line asks of the environment: descriptors of its inputs and outputs, films of the training."""
+def prepare_env_cfg(flags: argparse.Namespace, env_cfg: Any) -> Any:
+    """What the command line asks of the environment: descriptors of its inputs and outputs, films of the training.
+
+    Args:
+        flags: Flags of the command line.
+        env_cfg: Environment config.
+
+    Returns:
+        The config to make the environment from.
+    """
     env_cfg.export_io_descriptors = getattr(flags, "export_io_descriptors", False)
     if not getattr(flags, "video", False):
-        return
-    from cartpole_lab.recording import add_film_camera
+        return env_cfg
+    from cartpole_lab.film import with_film_camera
 
-    add_film_camera(
-        env_cfg,
-        output_dir=log_dir / "videos" / "train",
+    return with_film_camera(env_cfg, num_envs=min(env_cfg.scene.num_envs, 9), width=1280, height=720)
+
+
+def record_clips(flags: argparse.Namespace, env: Any, log_dir: Path) -> Any:
+    """Film the training, if asked to: the environment, wrapped so that it writes a clip every so often.
+
+    Isaac Lab's ``VideoRecorderCfg`` needs moviepy 1, which nobody keeps up; the film code of ``cartpole-lab play``
+    does the same.
+    """
+    if not getattr(flags, "video", False):
+        return env
+    from cartpole_lab.clips import ClipRecorder
+
+    return ClipRecorder(
+        env,
+        log_dir / "videos" / "train",
         length=getattr(flags, "video_length", None) or 200,
         interval=getattr(flags, "video_interval", None) or 2000,
     )

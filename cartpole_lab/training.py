@@ -29,7 +29,8 @@ from cartpole_lab.run_folder import (
     launcher_args,
     make_log_dir,
     physics_name,
-    record_training,
+    prepare_env_cfg,
+    record_clips,
     resume_from,
     track,
     write_params,
@@ -168,7 +169,8 @@ def train(
         log_dir = make_log_dir(Path(log_root).resolve(), config, flags)
         env_cfg.log_dir = str(log_dir)
         write_params(log_dir, task, agent, env_cfg, agent_cfg, rank)
-        record_training(flags, env_cfg, log_dir)
+        plain_cfg = copy.deepcopy(env_cfg)
+        env_cfg = prepare_env_cfg(flags, env_cfg)
 
     # 3. Environment and 4. the wrapper that rl-games expects.
     verbose = getattr(flags, "verbose", False)
@@ -178,10 +180,13 @@ def train(
         from rl_games.torch_runner import Runner
 
         env = open_env(task, env_cfg, launcher_args=launcher_args(flags))
-        register_rl_games_env(RlGamesVecEnvWrapper.from_agent_cfg(env, agent_cfg))
+        filmed = record_clips(flags, env, log_dir)
+        register_rl_games_env(RlGamesVecEnvWrapper.from_agent_cfg(filmed, agent_cfg))
 
     # 5. Runner: rl-games' own loop. The observer below looks in after every epoch.
-    episodes = eval_episodes or (env.unwrapped.num_envs if env.unwrapped.scene.sensors else 1024)
+    cameras = set(env.unwrapped.scene.sensors) - {"film_camera"}
+    num_envs = env.unwrapped.num_envs
+    episodes = eval_episodes or (num_envs if cameras else 1024 if num_envs >= 256 else 4 * num_envs)
     if eval_interval is None:
         eval_interval = 5 if stop_when_solved else config.get("save_frequency", 0)
     watch = Watch(env, params, line, on_epoch, stop_when_solved, eval_interval, episodes)
@@ -203,16 +208,23 @@ def train(
 
     # 6. Clean-up: evaluate the best checkpoint on episodes that had no say in choosing it, and write the numbers.
     best = watch.best_model or watch.model()
+    checkpoint = watch.save_best(best)
     line.show("evaluating the best checkpoint …")
+    episodes = eval_episodes or (num_envs if cameras else 1024)
+    if filmed is not env or num_envs < min(episodes, 256):  # few environments would play many rounds
+        filmed.close()
+        plain_cfg.scene.num_envs = episodes
+        with quietly():
+            env = open_env(task, plain_cfg, launcher_args=launcher_args(flags))
     policy = policy_from_model(best, params, watch.obs_shape).to(env.unwrapped.device)
     evaluation = run_episodes(env, policy, episodes=episodes, seed=20_000 + seed)
     run = TrainingRun(
         log_dir=log_dir,
-        checkpoint=watch.save_best(best),
+        checkpoint=checkpoint,
         task=task,
         physics=physics_name(env_cfg.sim.physics),
         device=env_cfg.sim.device,
-        num_envs=env.unwrapped.num_envs,
+        num_envs=num_envs,
         seed=seed,
         epochs=watch.algo.epoch_num,
         env_steps=int(watch.algo.frame),
