@@ -192,7 +192,8 @@ def _train_elsewhere(args: argparse.Namespace, words: list[str]) -> int:
         max_iterations=args.max_iterations,
         overrides=words,
     )
-    result = evaluate(run.checkpoint, task_or_cfg=args.task, device=args.device)
+    env_words = [word for word in words if not word.startswith("agent.")]
+    result = evaluate(run.checkpoint, task_or_cfg=args.task, device=args.device, overrides=env_words)
     summary = {"library": run.library, "task": args.task, "seed": run.seed, "wall_s_total": run.wall_s}
     (run.log_dir / "summary.json").write_text(json.dumps({**summary, **result.as_dict()}, indent=2) + "\n")
     film = _film(args, run.checkpoint, words) if args.film else None
@@ -261,7 +262,7 @@ def run_kernel(args: argparse.Namespace, words: list[str]) -> int:
 
 def _checkpoint(args: argparse.Namespace) -> Path:
     """The checkpoint that the command line names; checked, so that a wrong one costs no start-up."""
-    from cartpole_lab.policies import load_policy
+    from cartpole_lab.policies import read_checkpoint
     from cartpole_lab.run_folder import find_checkpoint
     from cartpole_lab.session import check_task
 
@@ -276,7 +277,8 @@ def _checkpoint(args: argparse.Namespace) -> Path:
             errors.append(error)
     else:
         raise errors[-1]
-    load_policy(path)
+    if path.suffix not in (".pt", ".zip") or not path.is_file():
+        read_checkpoint(path)
     return path
 
 

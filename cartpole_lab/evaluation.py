@@ -144,7 +144,8 @@ def evaluate(
     if env is None:
         env = make_env(task_or_cfg, num_envs=min(episodes, 4096), device=device, seed=seed, overrides=overrides)
     if not callable(policy):
-        policy = load_policy(policy, device=env.unwrapped.device)
+        shape = tuple(env.unwrapped.single_observation_space["policy"].shape)
+        policy = load_policy(policy, device=env.unwrapped.device, obs_shape=shape)
     return run_episodes(env, policy, episodes=episodes, seed=seed)
 
 

@@ -169,13 +169,14 @@ def agent_params(checkpoint: str | Path) -> dict[str, Any] | None:
     return yaml.safe_load(path.read_text())["params"]
 
 
-def load_policy(checkpoint: str | Path, device: str = "cpu") -> Policy:
+def load_policy(checkpoint: str | Path, device: str = "cpu", obs_shape: tuple[int, ...] | None = None) -> Policy:
     """Load the deterministic policy of a checkpoint.
 
     Args:
         checkpoint: Path of a ``.pth`` file of rl-games, a ``.pt`` of rsl-rl or skrl, or a ``.zip`` of
             Stable-Baselines3.
         device: Where it computes.
+        obs_shape: Shape of one observation; needed for policies that see pictures.
 
     Returns:
         Observations to actions.
@@ -188,7 +189,7 @@ def load_policy(checkpoint: str | Path, device: str = "cpu") -> Policy:
 
         return load_policy_any(checkpoint, device)
     model = read_checkpoint(checkpoint)["model"]
-    return policy_from_model(model, agent_params(checkpoint)).to(device)
+    return policy_from_model(model, agent_params(checkpoint), obs_shape).to(device)
 
 
 def policy_from_model(
