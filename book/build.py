@@ -37,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--no-lessons", action="store_true", help="render the pages without the lessons (a draft)")
     parser.add_argument("--no-film", action="store_true", help="leave the front page's film out (a draft)")
     parser.add_argument("--stale", action="store_true", help="take stored results, old or not (a draft, for prose)")
+    parser.add_argument("--jobs", type=int, default=1, help="lessons that run at a time (default: 1)")
     parser.add_argument("--fresh", action="store_true", help="forget every stored result first")
     parser.add_argument("--refresh-figures", action="store_true", help="write the exercises' pictures to book/figures")
     args = parser.parse_args(argv)
@@ -53,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     lessons = [] if args.no_lessons else paths.lesson_paths()
     if args.only is not None:
         lessons = [p for p in lessons if any(p.stem.startswith(name) for name in args.only)]
-    runs = run_lessons(lessons, test=args.test, stale=args.stale)
+    runs = run_lessons(lessons, test=args.test, stale=args.stale, jobs=args.jobs)
     good = [run for run in runs if not run.problems]
     stage_sources(staging, [run.name for run in good])
     stage_notebooks(staging, good)

@@ -28,7 +28,7 @@ def html() -> Path:
         return Path(given).resolve()
     output = ROOT / "_build" / "test"
     environment = {**os.environ, "CARTPOLE_BOOK_OUTPUT": str(output)}
-    command = [sys.executable, str(ROOT / "book" / "build.py"), "--test"]
+    command = [sys.executable, str(ROOT / "book" / "build.py"), "--test", f"--jobs={os.cpu_count() or 1}"]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         pytest.fail(f"the book does not build:\n{result.stdout[-6000:]}\n{result.stderr[-3000:]}")
