@@ -260,7 +260,7 @@ def record_video(
     words = () if isinstance(task_or_cfg, str) else overrides  # those of a registered task are in its config by now
     env = make_env(cfg, num_envs=num_envs, device=device, seed=seed, overrides=words)
     frames = _frames(env, _as_policy(policy, env.unwrapped.device), finer, seconds=seconds, fps=fps, seed=seed)
-    film.write_mp4(frames, path, fps=fps, poster_s=min(0.2, seconds / 2))
+    film.write_mp4(frames, path, fps=fps, poster_s=min(0.1, seconds / 2))
     return path
 
 
