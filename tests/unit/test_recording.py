@@ -1,0 +1,127 @@
+"""Rollouts and films."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+import pytest
+
+from cartpole_lab.errors import UserError
+from cartpole_lab.policies import pd_policy, zero_policy
+from cartpole_lab.recording import Rollout, record_rollout, record_video
+
+STEPS, ENVS = 60, 3
+
+
+@pytest.fixture(scope="module")
+def rollout() -> Rollout:
+    return record_rollout(zero_policy, steps=STEPS, num_envs=ENVS, device="cpu")
+
+
+def test_shapes_are_those_of_the_docstring(rollout: Rollout) -> None:
+    assert rollout.joint_names == ("slider_to_cart", "cart_to_pole")
+    assert rollout.joint_pos.shape == rollout.joint_vel.shape == (STEPS + 1, ENVS, 2)
+    assert rollout.observations.shape == (STEPS + 1, ENVS, 4)
+    assert rollout.actions.shape == (STEPS, ENVS, 1)
+    for name in ("effort", "rewards", "terminated", "truncated"):
+        assert getattr(rollout, name).shape == (STEPS, ENVS)
+    assert all(term.shape == (STEPS, ENVS) for term in rollout.reward_terms.values())
+    assert rollout.steps == STEPS and rollout.num_envs == ENVS and rollout.time[-1] == pytest.approx(1.0)
+
+
+def test_the_policy_saw_the_recorded_state(rollout: Rollout) -> None:
+    seen = np.concatenate([rollout.joint_pos, rollout.joint_vel], axis=-1)
+    assert np.array_equal(rollout.observations, seen)
+    assert np.ptp(rollout.joint_pos[..., 1]) > 0.5, "unheld poles fall"
+    assert (np.abs(rollout.joint_vel[0]) > 0).all(), "the first episode starts in motion too"
+
+
+def test_contributions_sum_to_the_reward(rollout: Rollout) -> None:
+    assert np.allclose(sum(rollout.contributions().values()), rollout.rewards, atol=1e-6)
+    angle = np.angle(np.exp(1j * rollout.joint("cart_to_pole")[0][1:]))  # the term wraps it to ±π
+    going_on = ~(rollout.terminated | rollout.truncated)
+    assert np.allclose(rollout.reward_terms["pole_pos"][going_on], angle[going_on] ** 2, rtol=1e-4, atol=1e-6)
+    assert np.allclose(rollout.contributions({"alive": 3.0})["alive"], 3.0 * rollout.contributions()["alive"])
+    with pytest.raises(KeyError, match="no reward term"):
+        rollout.contributions({"alife": 1.0})
+
+
+def test_saving_loses_nothing(rollout: Rollout, tmp_path: Path) -> None:
+    loaded = Rollout.load(rollout.save(tmp_path / "deep" / "rollout"))
+    for field in dataclasses.fields(Rollout):
+        one, other = getattr(rollout, field.name), getattr(loaded, field.name)
+        if isinstance(one, dict):
+            assert one.keys() == other.keys()
+            assert all(np.array_equal(one[key], other[key]) for key in one)
+        else:
+            assert np.array_equal(one, other), field.name
+    np.savez(tmp_path / "other.npz", a=1)
+    with pytest.raises(ValueError, match="not a rollout"):
+        Rollout.load(tmp_path / "other.npz")
+
+
+def test_first_end_counts_steps(rollout: Rollout) -> None:
+    ends = np.zeros((STEPS, ENVS), dtype=bool)
+    ends[9, 1] = ends[20, 1] = True
+    cut = dataclasses.replace(rollout, terminated=ends, truncated=np.zeros_like(ends))
+    assert cut.first_end().tolist() == [STEPS, 10, STEPS]
+
+
+def test_the_same_seed_records_the_same(rollout: Rollout) -> None:
+    again = record_rollout(zero_policy, steps=STEPS, num_envs=ENVS, device="cpu")
+    assert np.array_equal(again.joint_pos, rollout.joint_pos)
+    other = record_rollout(zero_policy, steps=2, num_envs=ENVS, device="cpu", seed=8)
+    assert not np.array_equal(other.joint_pos[0], rollout.joint_pos[0])
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("film") / "film.mp4"
+    return record_video(pd_policy(), path, seconds=1.0, width=320, height=180, num_envs=ENVS, device="cpu")
+
+
+def test_a_browser_can_play_the_film(film: Path) -> None:
+    reader = imageio_ffmpeg.read_frames(str(film))
+    about = next(reader)
+    assert about["codec"] == "h264"
+    assert about["pix_fmt"].startswith("yuv420p")
+    assert about["size"] == (320, 180) and about["fps"] == 30.0
+    assert imageio_ffmpeg.count_frames_and_secs(str(film))[0] == 30
+    data = film.read_bytes()
+    assert data.index(b"moov") < data.index(b"mdat"), "the index comes first, so that the film starts at once"
+
+
+def test_the_film_shows_carts_that_move(film: Path) -> None:
+    reader = imageio_ffmpeg.read_frames(str(film))
+    next(reader)
+    frames = np.stack([np.frombuffer(frame, np.uint8).reshape(180, 320, 3) for frame in reader]).astype(int)
+    # the carts are orange and nothing else is; the tips of the poles are blue
+    red, blue = frames[..., 0] - frames[..., 2], frames[..., 2] - frames[..., 0]
+    for colour in (red, blue):
+        assert ((colour > 60).sum(axis=(1, 2)) > 15).all()
+    assert (np.abs(frames[-1] - frames[0]).max(axis=-1) > 60).sum() > 50
+    assert 60 < frames.mean() < 220, "neither black nor white"
+
+
+def test_the_poster_is_a_picture_of_the_film(film: Path) -> None:
+    from PIL import Image
+
+    poster = np.asarray(Image.open(film.with_suffix(".png")).convert("RGB")).astype(int)
+    assert poster.shape == (180, 320, 3)
+    reader = imageio_ffmpeg.read_frames(str(film))
+    next(reader)
+    frames = [np.frombuffer(frame, np.uint8).reshape(180, 320, 3).astype(int) for frame in reader]
+    assert min(np.abs(frame - poster).mean() for frame in frames) < 6.0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [({"width": 321}, "even numbers"), ({"fps": 0}, "at least one"), ({"num_envs": 0}, "positive integer")],
+)
+def test_a_film_that_cannot_be_is_refused(tmp_path: Path, wrong: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        record_video(pd_policy(), tmp_path / "film.mp4", **wrong)
+    assert not list(tmp_path.iterdir())
