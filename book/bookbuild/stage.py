@@ -118,7 +118,14 @@ def stage_toc(staging: Staging) -> list[str]:
 
 
 def tidy_pages(html: Path) -> None:
-    """Drop the theme's font preloads: browsers refuse them on a page opened as a file, and log an error for each."""
+    """Remove pages that the book no longer has, and the theme's font preloads.
+
+    Browsers refuse those preloads on a page opened as a file, and log an error for each.
+    """
+    for page in [*(html / "book").glob("*.html"), *(html / "notebooks").glob("*.html")]:
+        source = paths.STAGING / page.relative_to(html)
+        if not any(source.with_suffix(ending).is_file() for ending in (".md", ".ipynb")):
+            page.unlink()
     for page in html.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         mended = _FONT_PRELOAD.sub("", text)
