@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Painter:
     """Draws a still set with moving bodies on a CPU."""
 
-    TILE = 16
+    TILE = 8
     """Side of a tile [px]."""
     EDGE = 14
     """Difference between neighbours, of 255, from which a pixel is drawn finer."""
