@@ -81,13 +81,13 @@ class Painter:
         rows, columns = rows[inside], columns[inside]
         coarse = self._coarse_background.copy()
         coarse[rows, columns] = self._trace(columns, rows)
-        changed = (coarse[rows, columns] != self._coarse_background[rows, columns]).any(axis=1)
-        rows, columns = rows[changed], columns[changed]
-        picture[rows, columns] = coarse[rows, columns]
+        changed = np.zeros((self.height, self.width), dtype=bool)
+        changed[rows, columns] = (coarse[rows, columns] != self._coarse_background[rows, columns]).any(axis=1)
+        picture[changed] = coarse[changed]
         # Stairs show where a pixel differs from its neighbour: in the red or in the blue of the palette used here.
+        # A pixel beside a changed one may have changed in part, so it is drawn finely in any case.
         edge = _edges(coarse[..., 0], self.EDGE) | _edges(coarse[..., 2], self.EDGE)
-        fine = edge[rows, columns]
-        rows, columns = rows[fine], columns[fine]
+        rows, columns = np.nonzero((changed & edge) | (~changed & _edges(changed.view(np.int8), 0)))
         picture[rows, columns] = self._trace_finely(columns, rows)
         return picture
 
