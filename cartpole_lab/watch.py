@@ -82,9 +82,9 @@ class Watch:
         if self.eval_interval <= 0 or epoch % self.eval_interval or not self._promising():
             return None
         model = self.model()
-        policy = policy_from_model(model, self.params, self.obs_shape).to(self.env.unwrapped.device)
         give_up = self.episodes // 200 if self.stop_when_solved else None  # 0.5 %: it can't be solved any more
-        with undisturbed(self.env):
+        with undisturbed(self.env):  # building a network draws random numbers too
+            policy = policy_from_model(model, self.params, self.obs_shape).to(self.env.unwrapped.device)
             result = run_episodes(self.env, policy, episodes=self.episodes, seed=10_000 + epoch, give_up_after=give_up)
         if result.complete:
             for name, value in zip(EVAL_KEYS, (epoch, result.mean_return, result.timeout_share), strict=True):

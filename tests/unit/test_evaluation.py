@@ -13,7 +13,7 @@ from cartpole_lab.session import make_env
 from cartpole_lab.snapshot import undisturbed
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def env():
     return make_env(num_envs=64, device="cpu", seed=1)
 
