@@ -1,6 +1,6 @@
 # Everything here sets itself up first; doing so twice is instant.
 #   make train   train the cart-pole until it is solved, measure and film it
-#   make test    run every test
+#   make test    run the tests
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 VENV := .venv
@@ -21,7 +21,7 @@ $(STAMP): requirements.lock pyproject.toml
 train: setup  ## train until solved, evaluate, film: the main job
 	@$(RUN)/cartpole-lab train --agent rl_games_fast_cfg_entry_point --stop_when_solved --film $(ARGS)
 
-test: setup  ## run every test
+test: setup  ## run the tests; ARGS=tests/book for the book in a browser
 	@$(RUN)/python -m pytest $(ARGS)
 
 lab: setup  ## open JupyterLab on the lessons
