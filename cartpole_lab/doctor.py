@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from cartpole_lab.session import quietly
+
 Status = Literal["ok", "optional", "broken"]
 """Works; is missing but only some things need it; must be mended."""
 
@@ -58,12 +60,13 @@ def doctor() -> list[Check]:
         _browser,
     ]
     checks: list[Check] = []
-    for look in looks:
-        try:
-            checks += look()
-        except Exception as error:  # a broken package must not hide the other lines
-            name = look.__name__.strip("_").replace("_", " ")
-            checks.append(Check(name, "broken", f"{type(error).__name__}: {error}"[:200], fix=_INSTALL))
+    with quietly():  # a missing driver is a line of the table, not a warning before it
+        for look in looks:
+            try:
+                checks += look()
+            except Exception as error:  # a broken package must not hide the other lines
+                name = look.__name__.strip("_").replace("_", " ")
+                checks.append(Check(name, "broken", f"{type(error).__name__}: {error}"[:200], fix=_INSTALL))
     return checks
 
 
