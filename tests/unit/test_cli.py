@@ -31,7 +31,7 @@ def _refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
     ("argv", "words"),
     [
         (("--task", "Isaac-Cartpole-V0"), ("Isaac-Cartpole-V0", "did you mean", "Isaac-Cartpole-v0")),
-        (("physics=newton",), ("newton", "newton_mjwarp", "ovphysx")),
+        (("physics=bullet",), ("bullet", "newton_mjwarp", "ovphysx")),
         (("--num_envs", "0"), ("num_envs is 0",)),
         (("--num_envs", "-3"), ("num_envs is -3",)),
         (("--checkpoint", "missing.pth"), ("missing.pth", "cartpole-lab train")),
