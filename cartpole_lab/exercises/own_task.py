@@ -1,4 +1,4 @@
-"""Check of exercise 2.2: an angle that may go round, as two numbers that never jump."""
+"""Check of lesson 12: an angle that may go round, as two numbers that never jump."""
 
 from __future__ import annotations
 
