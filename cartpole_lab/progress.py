@@ -62,7 +62,9 @@ class ProgressLine:
         self._last, self._text = 0.0, ""
         self._out = sys.stdout
         self._handle: Any = None
-        self._kernel = "ipykernel" in sys.modules and sys.modules["ipykernel"].kernelapp.IPKernelApp.initialized()
+        # A module `ipykernel` alone says nothing: anywidget imports it outside notebooks too.
+        kernel = sys.modules.get("ipykernel.kernelapp")
+        self._kernel = kernel is not None and kernel.IPKernelApp.initialized()
 
     def show(self, text: str, keep: bool = False) -> None:
         """Show ``text``; with ``keep`` it stays and the next one starts a new line."""
