@@ -20,6 +20,8 @@ _HOME = {
     "check_controller": "timing",
     "check_registered": "gymnasium_ids",
     "check_push_limit": "gymnasium_ids",
+    "check_column": "seeing",
+    "check_motion": "seeing",
 }
 
 
