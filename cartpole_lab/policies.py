@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -88,20 +90,21 @@ class NetworkPolicy:
         from rl_games.algos_torch.model_builder import ModelBuilder
 
         config, env = params["config"], params.get("env", {})
-        self.network = (
-            ModelBuilder()
-            .load(params)
-            .build(
-                {
-                    "actions_num": model["a2c_network.mu.weight"].shape[0],
-                    "input_shape": obs_shape,
-                    "num_seqs": 1,
-                    "value_size": 1,
-                    "normalize_value": config.get("normalize_value", False),
-                    "normalize_input": config["normalize_input"],
-                }
+        with contextlib.redirect_stdout(io.StringIO()):  # rl-games prints what it builds
+            self.network = (
+                ModelBuilder()
+                .load(params)
+                .build(
+                    {
+                        "actions_num": model["a2c_network.mu.weight"].shape[0],
+                        "input_shape": obs_shape,
+                        "num_seqs": 1,
+                        "value_size": 1,
+                        "normalize_value": config.get("normalize_value", False),
+                        "normalize_input": config["normalize_input"],
+                    }
+                )
             )
-        )
         self.network.load_state_dict(model)
         self.network.eval()
         self.clip_obs = float(env.get("clip_observations", math.inf))
