@@ -28,6 +28,6 @@ if [ ! -x "$venv/bin/uv" ]; then
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$venv/uv.lock"
 fi
 echo "· installing $(grep -c '==' requirements.lock) pinned packages (about 8 GB, a minute or two the first time)"
-VIRTUAL_ENV=$PWD/$venv "$venv/bin/uv" pip sync --quiet --require-hashes requirements.lock
+VIRTUAL_ENV=$PWD/$venv "$venv/bin/uv" pip sync --quiet --compile-bytecode --require-hashes requirements.lock
 VIRTUAL_ENV=$PWD/$venv "$venv/bin/uv" pip install --quiet --no-deps --no-build-isolation --editable .
 echo "· ready: $venv"

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from cartpole_lab.session import quietly
+from cartpole_lab.quiet import quietly
 
 Status = Literal["ok", "optional", "broken"]
 """Works; is missing but only some things need it; must be mended."""

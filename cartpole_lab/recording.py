@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cartpole_lab.errors import UserError
-from cartpole_lab.session import DEFAULT_TASK, check_device, check_num_envs, load_cfg, make_env, quietly
+from cartpole_lab.quiet import quietly
+from cartpole_lab.session import DEFAULT_TASK, check_device, check_num_envs, load_cfg, make_env
 
 if TYPE_CHECKING:
     import gymnasium as gym

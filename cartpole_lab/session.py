@@ -11,11 +11,12 @@ import difflib
 import io
 import os
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from cartpole_lab.errors import UserError
+from cartpole_lab.quiet import announce, quietly
+from cartpole_lab.startup import import_simulator, one_torch_thread, paused_collector
 
 if TYPE_CHECKING:
     import gymnasium as gym
@@ -28,7 +29,6 @@ NUM_ENVS = {"cpu": 1024, "cuda": 4096}
 
 _env: gym.Env | None = None
 _simulation = contextlib.ExitStack()
-_real_stderr: list[int] = []
 
 
 def default_device() -> str:
@@ -224,7 +224,7 @@ def make_env(
     Raises:
         UserError: Something asked for isn't there.
     """
-    with quietly() if quiet else contextlib.nullcontext():
+    with paused_collector(), quietly() if quiet else contextlib.nullcontext():
         task, cfg, _ = configure(task_or_cfg, num_envs=num_envs, device=device, seed=seed, overrides=overrides)
         return open_env(task, cfg, render_mode=render_mode)
 
@@ -258,17 +258,26 @@ def open_env(
     check_assets(cfg)
     physics.check_available(cfg.sim.physics)
     close_env()
-    if type(cfg.sim.physics).__name__ == "NewtonCfg":
+    newton = type(cfg.sim.physics).__name__ == "NewtonCfg"
+    if newton:
         physics.prepare(cfg.sim.device, say=announce)
     # Kit for Isaac Sim, nothing for Newton: Isaac Lab decides, as in its own scripts.
     _simulation.enter_context(
         launch_simulation(cfg, {"headless": True, **(launcher_args or {}), "device": cfg.sim.device})
     )
-    _env = gym.make(task, cfg=cfg, render_mode=render_mode)
+    _simulation.enter_context(one_torch_thread(when=cfg.sim.device == "cpu" and not _has_camera(cfg)))
+    with paused_collector():
+        import_simulator(newton)
+        _env = gym.make(task, cfg=cfg, render_mode=render_mode)
     # Isaac Lab 3.0 fills the joints' velocity limits when it first writes to the simulation. Until then they are zero,
     # and the very first reset would draw every start velocity as zero.
     _env.unwrapped.scene.write_data_to_sim()
     return _env
+
+
+def _has_camera(cfg: ManagerBasedRLEnvCfg) -> bool:
+    """Whether pictures are drawn and, most likely, learned from."""
+    return any(hasattr(value, "renderer_cfg") for value in vars(cfg.scene).values())
 
 
 def _own_cfg(cfg: Any, overrides: Sequence[str]) -> ManagerBasedRLEnvCfg:
@@ -299,41 +308,3 @@ def close_env() -> None:
             SimulationContext.clear_instance()
     if "omni.kit.app" not in sys.modules:  # Kit ends the process when it closes, so it stays
         _simulation.close()
-
-
-def announce(line: str) -> None:
-    """Print one line to the real standard error, even while :func:`quietly` holds everything back."""
-    os.write(_real_stderr[-1] if _real_stderr else 2, f"{line}\n".encode())
-
-
-@contextlib.contextmanager
-def quietly() -> Iterator[None]:
-    """Hold back everything printed in the block, from native code too; print it all if the block raises.
-
-    An error that is the user's to mend needs no report, so :class:`~cartpole_lab.errors.UserError` prints nothing.
-    """
-    with tempfile.TemporaryFile(mode="w+", errors="replace") as held:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        saved = [os.dup(1), os.dup(2)]
-        _real_stderr.append(saved[1])
-        os.dup2(held.fileno(), 1)
-        os.dup2(held.fileno(), 2)
-        show = False
-        try:
-            with contextlib.redirect_stdout(held), contextlib.redirect_stderr(held):
-                yield
-        except UserError:
-            raise
-        except BaseException:
-            show = True
-            raise
-        finally:
-            _real_stderr.pop()
-            held.flush()
-            for saved_fd, fd in zip(saved, (1, 2), strict=True):
-                os.dup2(saved_fd, fd)
-                os.close(saved_fd)
-            if show:
-                held.seek(0)
-                sys.stderr.write(held.read())

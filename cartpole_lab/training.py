@@ -22,6 +22,7 @@ import numpy as np
 from cartpole_lab.evaluation import Evaluation, run_episodes
 from cartpole_lab.policies import policy_from_model
 from cartpole_lab.progress import EpochInfo, ProgressLine, plot_curve
+from cartpole_lab.quiet import quietly
 from cartpole_lab.run_folder import (
     check_epochs,
     check_minibatch,
@@ -35,7 +36,8 @@ from cartpole_lab.run_folder import (
     track,
     write_params,
 )
-from cartpole_lab.session import DEFAULT_AGENT, DEFAULT_TASK, close_env, configure, open_env, quietly
+from cartpole_lab.session import DEFAULT_AGENT, DEFAULT_TASK, close_env, configure, open_env
+from cartpole_lab.startup import paused_collector
 from cartpole_lab.watch import CURVE_KEYS, EVAL_KEYS, Watch, make_observer
 
 
@@ -147,7 +149,7 @@ def train(
     line = ProgressLine(progress)
 
     # 1. Settings: the task's, the agent's, then what was asked for.
-    with quietly():
+    with paused_collector(), quietly():
         task, env_cfg, loaded = configure(
             task_or_cfg, agent=agent, num_envs=num_envs, device=device, overrides=overrides
         )
@@ -158,6 +160,7 @@ def train(
         config["device"] = config["device_name"] = env_cfg.sim.device
         config["num_actors"] = env_cfg.scene.num_envs
         config["print_stats"] = False  # the progress line says it
+        params.setdefault("torch_threads", 0)  # as the session set them: rl-games would take all cores
         if max_iterations is not None:
             config["max_epochs"] = check_epochs(max_iterations)
         check_minibatch(config)
@@ -175,7 +178,7 @@ def train(
     # 3. Environment and 4. the wrapper that rl-games expects.
     verbose = getattr(flags, "verbose", False)
     line.show(f"making {env_cfg.scene.num_envs} environments of {task} on {env_cfg.sim.device} …")
-    with contextlib.nullcontext() if verbose else quietly():
+    with paused_collector(), contextlib.nullcontext() if verbose else quietly():
         from isaaclab_rl.rl_games import RlGamesVecEnvWrapper, register_rl_games_env
         from rl_games.torch_runner import Runner
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from cartpole_lab.errors import UserError
-from cartpole_lab.session import close_env, configure, load_cfg, make_env, quietly
+from cartpole_lab.quiet import quietly
+from cartpole_lab.session import close_env, configure, load_cfg, make_env
 
 
 def _first_steps(seed: int) -> torch.Tensor:
