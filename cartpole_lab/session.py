@@ -260,7 +260,7 @@ def open_env(
     close_env()
     newton = type(cfg.sim.physics).__name__ == "NewtonCfg"
     if newton:
-        physics.prepare(cfg.sim.device, say=announce)
+        physics.prepare(cfg.sim.device, say=announce, meanwhile=lambda: import_simulator(newton))
     # Kit for Isaac Sim, nothing for Newton: Isaac Lab decides, as in its own scripts.
     _simulation.enter_context(
         launch_simulation(cfg, {"headless": True, **(launcher_args or {}), "device": cfg.sim.device})
