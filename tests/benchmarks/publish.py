@@ -1,0 +1,126 @@
+"""Turn what the benchmarks wrote into the tables of the book and of the README.
+
+    python -m tests.benchmarks.publish     # reads _build/bench/*.json; writes book/measured/ and the table in README.md
+
+Nothing here measures or corrects anything: a figure that was not measured is left out.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import statistics
+from pathlib import Path
+from typing import Any
+
+BENCH = Path("_build/bench")
+BOOK = Path("book/measured")
+README = Path("README.md")
+MARKED = re.compile(r"(<!-- seeds: .*? -->\n).*?(<!-- end of seeds -->)", re.DOTALL)
+
+
+def main() -> None:
+    """Write every table whose figures exist."""
+    BOOK.mkdir(parents=True, exist_ok=True)
+    if figures := _read("bench.json"):
+        (BOOK / "speed.md").write_text(speed(figures))
+        if "solved_runs" in figures:
+            (BOOK / "seeds.md").write_text(seeds(figures))
+            README.write_text(MARKED.sub(lambda m: m[1] + seeds(figures) + m[2], README.read_text()))
+        if "scaling" in figures:
+            (BOOK / "scaling.md").write_text(scaling(figures))
+    if (BENCH / "scaling.png").is_file():
+        shutil.copyfile(BENCH / "scaling.png", BOOK / "scaling.png")
+    if runs := _read("libraries.json").get("runs"):
+        (BOOK / "libraries.md").write_text(libraries(runs))
+
+
+def _read(name: str) -> dict[str, Any]:
+    path = BENCH / name
+    return json.loads(path.read_text()) if path.is_file() else {}
+
+
+def _machine(figures: dict[str, Any]) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in figures["versions"].items())
+    where = f"{figures['cores']} cores, {figures['memory_gb']} GB, no GPU"
+    if figures["device"] != "cpu":
+        where = f"`{figures['device']}`"
+    return f"Measured on {where}, at commit `{figures['commit']}`, with {versions}.\n"
+
+
+def speed(figures: dict[str, Any]) -> str:
+    """Rates beside Isaac Lab as shipped and MuJoCo C, times, memory."""
+    text = ""
+    if "steps" in figures:
+        text += (
+            "| environments | this book | Isaac Lab as shipped | plain MuJoCo C, physics only | ratio to as shipped |\n"
+        )
+        text += "| ---: | ---: | ---: | ---: | ---: |\n"
+        for num_envs, row in figures["steps"].items():
+            ours, shipped, mujoco = (f"{row['median'][side]:,.0f}" for side in ("ours", "shipped", "mujoco"))
+            text += f"| {int(num_envs):,} | {ours} | {shipped} | {mujoco} | {row['ratio_to_shipped']:.1f} |\n"
+        text += "\nEnvironment steps a second, medians of rounds in which the sides take turns.\n\n"
+    rows = [
+        ("first_step_s", "process start to first step, kernels cached", "s"),
+        ("first_ever_s", "the same on a new machine, kernels compiled", "s"),
+        ("solved_s", "cold process to a solved policy, median of the seeds", "s"),
+        ("retrain_s", "retrain in a live process after a reward change, until solved", "s"),
+        ("solved_ratio", "Isaac Lab's whole default run, ratio to ours", "×"),
+        ("peak_rss_gb", "peak memory with 1024 environments", "GB"),
+    ]
+    lines = [f"| {what} | {figures[key]:.1f} {unit} |" for key, what, unit in rows if key in figures]
+    for name, seconds in figures.get("where_the_time_goes", {}).items():
+        lines.append(f"| of the time to a solved policy: {name} | {seconds:.1f} s |")
+    if lines:
+        text += "| what | how much |\n| --- | ---: |\n" + "\n".join(lines) + "\n\n"
+    return text + _machine(figures)
+
+
+def seeds(figures: dict[str, Any]) -> str:
+    """Return, time-outs and wall time of each seed, and their mean and spread."""
+    runs = figures["solved_runs"]
+    lines = ["| seed | return | time-outs | epochs | seconds from start to evaluated policy |"]
+    lines += ["| ---: | ---: | ---: | ---: | ---: |"]
+    for run in runs:
+        lines.append(
+            f"| {run['seed']} | {run['mean_return']:.3f} | {100 * run['timeout_share']:.2f} % "
+            f"| {run['epochs']} | {run['wall_s_total']:.1f} |"
+        )
+    columns = [[run[key] for run in runs] for key in ("mean_return", "timeout_share", "epochs", "wall_s_total")]
+    mean, spread = zip(
+        *((statistics.mean(c), statistics.stdev(c) if len(c) > 1 else 0.0) for c in columns), strict=True
+    )
+    lines.append(
+        f"| mean ± std | {mean[0]:.3f} ± {spread[0]:.3f} | {100 * mean[1]:.2f} ± {100 * spread[1]:.2f} % "
+        f"| {mean[2]:.0f} ± {spread[2]:.0f} | {mean[3]:.1f} ± {spread[3]:.1f} |"
+    )
+    solved = sum(run["solved"] for run in runs)
+    return "\n".join(lines) + f"\n\n{solved} of {len(runs)} seeds solved. " + _machine(figures)
+
+
+def scaling(figures: dict[str, Any]) -> str:
+    """Rate and memory over the number of environments."""
+    lines = ["| environments | cores | steps a second | peak memory |", "| ---: | ---: | ---: | ---: |"]
+    for row in figures["scaling"]:
+        lines.append(f"| {row['num_envs']:,} | {row['cores']} | {row['steps_per_s']:,.0f} | {row['rss_gb']:.2f} GB |")
+    return "\n".join(lines) + "\n"
+
+
+def libraries(runs: list[dict[str, Any]]) -> str:
+    """Mean and worst of the seeds, a line a library."""
+    lines = ["| library | return, mean (worst) | time-outs, mean (worst) | wall time | solved |"]
+    lines += ["| --- | ---: | ---: | ---: | ---: |"]
+    for name in dict.fromkeys(run["entry"] for run in runs):
+        own = [run for run in runs if run["entry"] == name]
+        returns, timeouts = [run["return"] for run in own], [100 * run["timeouts"] for run in own]
+        lines.append(
+            f"| {name} | {statistics.mean(returns):.3f} ({min(returns):.3f}) "
+            f"| {statistics.mean(timeouts):.2f} % ({min(timeouts):.2f} %) "
+            f"| {statistics.mean(run['wall_s'] for run in own):.0f} s | {sum(r['solved'] for r in own)} of {len(own)} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()
