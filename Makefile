@@ -5,6 +5,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 VENV := .venv
 RUN := $(VENV)/bin
+# on two cores the quickest to a solved policy; a GPU takes thousands: make train NUM_ENVS=4096
+NUM_ENVS ?= 512
 STAMP := $(VENV)/.installed
 
 .PHONY: help setup train test lab book bench lock clean
@@ -19,7 +21,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 train: setup  ## train until solved, evaluate, film: the main job
-	@$(RUN)/cartpole-lab train --agent rl_games_fast_cfg_entry_point --stop_when_solved --film $(ARGS)
+	@$(RUN)/cartpole-lab train --agent rl_games_fast_cfg_entry_point --num_envs $(NUM_ENVS) --stop_when_solved --film $(ARGS)
 
 test: setup  ## run the tests; ARGS=tests/book for the book in a browser
 	@$(RUN)/python -m pytest $(ARGS)

@@ -34,6 +34,8 @@ def main() -> None:
         shutil.copyfile(BENCH / "scaling.png", BOOK / "scaling.png")
     if runs := _read("libraries.json").get("runs"):
         (BOOK / "libraries.md").write_text(libraries(runs))
+    if depth_runs := _read("depth.json"):
+        (BOOK / "depth.md").write_text(depth(depth_runs))
 
 
 def _read(name: str) -> dict[str, Any]:
@@ -120,6 +122,17 @@ def libraries(runs: list[dict[str, Any]]) -> str:
             f"| {statistics.mean(run['wall_s'] for run in own):.0f} s | {sum(r['solved'] for r in own)} of {len(own)} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def depth(report: dict[str, Any]) -> str:
+    """Where each seed that learns from depth pictures got to."""
+    lines = ["| seed | steps | time | evaluated return | time-outs |", "| ---: | ---: | ---: | ---: | ---: |"]
+    for run in report["runs"]:
+        lines.append(
+            f"| {run['seed']} | {run['env_steps']:,} | {run['wall_s']:.0f} s | {run['return']:.2f} "
+            f"| {100 * run['timeouts']:.0f} % |"
+        )
+    return "\n".join(lines) + f"\n\nDoing nothing returns {report['doing_nothing']:.1f}.\n"
 
 
 if __name__ == "__main__":
