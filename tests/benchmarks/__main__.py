@@ -107,8 +107,8 @@ def retrain(args: argparse.Namespace) -> dict[str, Any]:
     code = f"""
 import tempfile, time
 from cartpole_lab import train
-words = dict(agent="rl_games_fast_cfg_entry_point", num_envs={NUM_ENVS}, stop_when_solved=True, progress=False, device={args.device!r},
-             log_root=tempfile.mkdtemp())
+words = dict(agent="rl_games_fast_cfg_entry_point", num_envs={NUM_ENVS}, stop_when_solved=True, progress=False,
+             device={args.device!r}, log_root=tempfile.mkdtemp())
 train(seed=100, **words)
 for seed in range({args.rounds}):
     started = time.perf_counter()
