@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from cartpole_lab.errors import UserError
 from cartpole_lab.remote import check_assets
+from cartpole_lab.startup import one_torch_thread
 
 __all__ = [
     "LIBRARIES",
@@ -125,7 +126,8 @@ def train_with_library(
     task = session.check_task(task)
     # some overrides are the agent's; those of the environment may choose other files
     env_words = [word for word in overrides if not word.startswith("agent.")]
-    check_assets(session.load_cfg(task, agent=None, overrides=env_words)[0])
+    env_cfg = session.load_cfg(task, agent=None, overrides=env_words)[0]
+    check_assets(env_cfg)
     session.close_env()
     if hasattr(physics, "prepare"):
         physics.prepare(device)
@@ -136,7 +138,8 @@ def train_with_library(
         argv += [] if value is None else [flag, str(value)]
     words = [*extra_args, *_device_words(library, device, overrides), *overrides]
     started_at, start = time.time(), time.perf_counter()
-    _run_isaaclab_train([*argv, *words])
+    with one_torch_thread(when=device == "cpu" and not session.has_camera(env_cfg)):
+        _run_isaaclab_train([*argv, *words])
     wall_s = time.perf_counter() - start
     log_dir = _newest_run(Path("logs") / library, task, since=started_at)
     if log_dir is None:

@@ -265,7 +265,7 @@ def open_env(
     _simulation.enter_context(
         launch_simulation(cfg, {"headless": True, **(launcher_args or {}), "device": cfg.sim.device})
     )
-    _simulation.enter_context(one_torch_thread(when=cfg.sim.device == "cpu" and not _has_camera(cfg)))
+    _simulation.enter_context(one_torch_thread(when=cfg.sim.device == "cpu" and not has_camera(cfg)))
     with paused_collector():
         import_simulator(newton)
         _env = gym.make(task, cfg=cfg, render_mode=render_mode)
@@ -275,7 +275,7 @@ def open_env(
     return _env
 
 
-def _has_camera(cfg: ManagerBasedRLEnvCfg) -> bool:
+def has_camera(cfg: ManagerBasedRLEnvCfg) -> bool:
     """Whether pictures are drawn and, most likely, learned from."""
     return any(hasattr(value, "renderer_cfg") for value in vars(cfg.scene).values())
 
