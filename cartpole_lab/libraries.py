@@ -137,6 +137,10 @@ def train_with_library(
     for flag, value in (("--agent", agent), ("--num_envs", num_envs), ("--max_iterations", max_iterations)):
         argv += [] if value is None else [flag, str(value)]
     words = [*extra_args, *_device_words(library, device, overrides), *overrides]
+    if library == "sb3":  # its progress bar would open a widget in a notebook, inside whatever captures the output
+        import rich
+
+        rich.reconfigure(force_jupyter=False)
     started_at, start = time.time(), time.perf_counter()
     with one_torch_thread(when=device == "cpu" and not session.has_camera(env_cfg)):
         _run_isaaclab_train([*argv, *words])
