@@ -36,6 +36,8 @@ def main() -> None:
         (BOOK / "libraries.md").write_text(libraries(runs))
     if depth_runs := _read("depth.json"):
         (BOOK / "depth.md").write_text(depth(depth_runs))
+    if rates := _read("camera.json"):
+        (BOOK / "camera.md").write_text(camera(rates))
 
 
 def _read(name: str) -> dict[str, Any]:
@@ -133,6 +135,17 @@ def depth(report: dict[str, Any]) -> str:
             f"| {100 * run['timeouts']:.0f} % |"
         )
     return "\n".join(lines) + f"\n\nDoing nothing returns {report['doing_nothing']:.1f}.\n"
+
+
+def camera(report: dict[str, Any]) -> str:
+    """Rates of the camera tasks, a line a task."""
+    sizes = sorted({row["num_envs"] for row in report["rows"]})
+    lines = ["| task | " + " | ".join(f"{size} environments" for size in sizes) + " |"]
+    lines += ["| --- |" + " ---: |" * len(sizes)]
+    for task in dict.fromkeys(row["task"] for row in report["rows"]):
+        rates = {row["num_envs"]: row["steps_per_s"] for row in report["rows"] if row["task"] == task}
+        lines.append(f"| `{task}` | " + " | ".join(f"{rates[size]:,.0f}" for size in sizes) + " |")
+    return "\n".join(lines) + f"\n\nEnvironment steps a second on {report['cores']} cores.\n"
 
 
 if __name__ == "__main__":

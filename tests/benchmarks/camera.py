@@ -1,0 +1,61 @@
+"""Steps a second of the camera tasks, each in the pictures that it has by default.
+
+    python tests/benchmarks/camera.py [--num_envs 16 64 256] [--rounds 5] [--device cpu]
+
+Writes ``_build/bench/camera.json``: medians over the rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import time
+from pathlib import Path
+
+import torch
+
+from cartpole_lab import make_env
+
+TASKS = ("Isaac-Cartpole-RGB-v0", "Isaac-Cartpole-Depth-v0")
+OUT = Path("_build/bench/camera.json")
+
+
+def rate(task: str, num_envs: int, rounds: int, device: str | None) -> float:
+    """Environment steps a second under random pushes, median of the rounds."""
+    env = make_env(task, num_envs=num_envs, device=device)
+    pushes = torch.randn(16, num_envs, 1, device=env.unwrapped.device)
+    env.reset()
+    rates = []
+    for number in range(rounds + 1):
+        started = time.perf_counter()
+        for push in pushes[: 4 if num_envs > 64 else 16]:
+            env.step(push)
+        if pushes.is_cuda:
+            torch.cuda.synchronize()
+        if number:  # the first round warms up
+            rates.append(num_envs * (4 if num_envs > 64 else 16) / (time.perf_counter() - started))
+    return statistics.median(rates)
+
+
+def main() -> None:
+    """Measure and print a line each."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--num_envs", type=int, nargs="+", default=[16, 64, 256])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--device")
+    args = parser.parse_args()
+    rows = []
+    for task in TASKS:
+        for num_envs in args.num_envs:
+            rows.append(
+                {"task": task, "num_envs": num_envs, "steps_per_s": rate(task, num_envs, args.rounds, args.device)}
+            )
+            print(f"{task:<26}{num_envs:>5} environments {rows[-1]['steps_per_s']:>8,.0f} steps/s", flush=True)
+    OUT.parent.mkdir(parents=True, exist_ok=True)
+    OUT.write_text(json.dumps({"cores": len(os.sched_getaffinity(0)), "rows": rows}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
