@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 
@@ -17,3 +18,8 @@ def _close_the_environment() -> Iterator[None]:
     from cartpole_lab.session import close_env
 
     close_env()
+
+
+def pytest_unconfigure() -> None:
+    """Let pytest's closing line be the last: skrl logs a farewell at exit, to a stream that is closed by then."""
+    logging.raiseExceptions = False
