@@ -1,5 +1,8 @@
 """The four libraries on one task: train each with three seeds, judge all policies the same way, print one table.
 
+The last checkpoint need not be the best. As :func:`cartpole_lab.train` does for rl-games, an evaluation picks one of
+the last checkpoints of every run; the figures come from fresh episodes that had no say in that.
+
     python tests/benchmarks/libraries.py [--libraries rsl_rl skrl] [--seeds 42 43 44] [--device cpu]
 
 Every training runs in a process of its own, so that its wall time holds everything: import, start, training.
@@ -12,6 +15,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -26,6 +30,8 @@ ENTRIES = {
     "skrl": ("skrl", None),
     "sb3": ("sb3", None),
 }
+LAST = 4
+"""Checkpoints of a run among which an evaluation picks."""
 OUT = Path("_build/bench/libraries.json")
 
 _CHILD = """
@@ -54,12 +60,18 @@ def train(library: str, agent: str | None, seed: int, device: str | None) -> tup
 
 
 def judge(library: str, checkpoint: Path, device: str | None) -> dict[str, float | bool]:
-    """Evaluate one policy over 1024 fresh episodes."""
+    """Pick one of the last checkpoints by evaluation, and evaluate it over 1024 fresh episodes."""
     from cartpole_lab import evaluation, libraries, policies, session
 
     where = device or session.default_device()
     load = policies.load_policy if library == "rl_games" else libraries.load_policy_any
-    result = evaluation.evaluate(load(checkpoint, where), episodes=1024, seed=1000, device=device)
+    found = [checkpoint]
+    if library != "rl_games":  # there train() has picked already
+        saved = [path for path in checkpoint.parent.glob(f"*{checkpoint.suffix}") if re.search(r"\d", path.stem)]
+        found = sorted({checkpoint, *saved}, key=lambda path: path.stat().st_mtime)[-LAST:]
+    tried = {path: evaluation.evaluate(load(path, where), seed=500, device=device) for path in found}
+    best = max(found, key=lambda path: tried[path].mean_return)
+    result = evaluation.evaluate(load(best, where), episodes=1024, seed=1000, device=device)
     return {"return": result.mean_return, "timeouts": result.timeout_share, "solved": result.solved}
 
 
