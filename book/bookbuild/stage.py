@@ -66,7 +66,7 @@ def stage_sources(staging: Staging, lessons: Iterable[str]) -> None:
             continue
         if path.suffix == ".md" and len(inside.parts) == 1:
             staging.write(f"book/{inside.as_posix()}", without_missing(path.read_text(encoding="utf-8"), names))
-        elif path.suffix in _PICTURES:
+        elif path.suffix in (*_PICTURES, ".txt"):  # a text is included by a page and is none itself
             staging.write(f"book/{inside.as_posix()}", path.read_bytes())
 
 

@@ -24,20 +24,20 @@ def main() -> None:
     """Write every table whose figures exist."""
     BOOK.mkdir(parents=True, exist_ok=True)
     if figures := _read("bench.json"):
-        (BOOK / "speed.md").write_text(speed(figures))
+        (BOOK / "speed.txt").write_text(speed(figures))
         if "solved_runs" in figures:
-            (BOOK / "seeds.md").write_text(seeds(figures))
+            (BOOK / "seeds.txt").write_text(seeds(figures))
             README.write_text(MARKED.sub(lambda m: m[1] + seeds(figures) + m[2], README.read_text()))
         if "scaling" in figures:
-            (BOOK / "scaling.md").write_text(scaling(figures))
+            (BOOK / "scaling.txt").write_text(scaling(figures))
     if (BENCH / "scaling.png").is_file():
         shutil.copyfile(BENCH / "scaling.png", BOOK / "scaling.png")
     if runs := _read("libraries.json").get("runs"):
-        (BOOK / "libraries.md").write_text(libraries(runs))
+        (BOOK / "libraries.txt").write_text(libraries(runs))
     if depth_runs := _read("depth.json"):
-        (BOOK / "depth.md").write_text(depth(depth_runs))
+        (BOOK / "depth.txt").write_text(depth(depth_runs))
     if rates := _read("camera.json"):
-        (BOOK / "camera.md").write_text(camera(rates))
+        (BOOK / "camera.txt").write_text(camera(rates))
 
 
 def _read(name: str) -> dict[str, Any]:
