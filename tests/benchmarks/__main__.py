@@ -25,6 +25,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks.publish import ROWS
+
 OUT = Path("_build/bench")
 NUM_ENVS = 512
 """As in ``make train``."""
@@ -46,6 +48,7 @@ def main() -> int:
         print(f"· {part} …", flush=True)
         figures.update(PARTS[part](args))
         figures.update(_provenance(args))
+        figures.setdefault("commits", {})[part] = _commit()
         path.write_text(json.dumps(figures, indent=2) + "\n")
     _print(figures)
     _plot(figures)
@@ -215,40 +218,30 @@ def _run(command: list[str], cwd: str | None = None, **env: str) -> str:
     return done.stdout
 
 
+def _commit() -> str:
+    """The commit that is measured; parts may come from different ones."""
+    return subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
+
+
 def _provenance(args: argparse.Namespace) -> dict[str, Any]:
-    """On what, with what and from which commit the figures come."""
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
+    """On what and with what the figures are measured."""
     names = ("isaaclab", "newton", "warp-lang", "mujoco", "torch", "rl-games")
     return {
         "device": args.device,
         "cores": len(os.sched_getaffinity(0)),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
         "platform": platform.platform(),
-        "commit": commit,
         "versions": {name: version(name) for name in names},
     }
 
 
-_ROWS = (
-    ("solved_s", "cold process to solved", "s"),
-    ("solved_ratio", "Isaac Lab's default run, ratio to it", "x"),
-    ("step_ratio_64", "env-steps/s at 64, ratio to as shipped", "x"),
-    ("step_ratio_1024", "env-steps/s at 1024, ratio to as shipped", "x"),
-    ("step_ratio_4096", "env-steps/s at 4096, ratio to as shipped", "x"),
-    ("retrain_s", "warm kernel: retrain until solved", "s"),
-    ("first_step_s", "process start to first step", "s"),
-    ("first_ever_s", "the same, empty kernel cache", "s"),
-    ("peak_rss_gb", "peak memory at 1024 environments", "GB"),
-)
-
-
 def _print(figures: dict[str, Any]) -> None:
     print()
-    for key, what, unit in _ROWS:
+    for key, what, unit in ROWS:
         value = f"{figures[key]:8.2f} {unit}" if key in figures else "not measured"
-        print(f"{what:<44}{value}")
+        print(f"{what:<66}{value}")
     for name, seconds in figures.get("where_the_time_goes", {}).items():
-        print(f"  {name:<42}{seconds:8.2f} s")
+        print(f"  {name:<64}{seconds:8.2f} s")
 
 
 def _plot(figures: dict[str, Any]) -> None:

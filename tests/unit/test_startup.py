@@ -1,0 +1,94 @@
+"""What keeps the start short and the cores free: the collector, PyTorch's threads, the first compilation."""
+
+from __future__ import annotations
+
+import gc
+import os
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+import torch
+
+from cartpole_lab.session import close_env, load_cfg, make_env
+from cartpole_lab.startup import paused_collector
+
+
+def test_the_collector_runs_again_after_the_block_and_after_an_error() -> None:
+    assert gc.isenabled()
+    with pytest.raises(ValueError), paused_collector():
+        assert not gc.isenabled()
+        raise ValueError
+    assert gc.isenabled()
+
+
+def test_a_collector_that_was_off_stays_off() -> None:
+    gc.disable()
+    try:
+        with paused_collector():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+def test_pytorch_keeps_to_one_thread_while_an_environment_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        make_env(num_envs=2, device="cpu")
+        assert torch.get_num_threads() == 1
+        close_env()
+        assert torch.get_num_threads() == 2
+    finally:
+        close_env()
+        torch.set_num_threads(before)
+
+
+def test_training_leaves_the_threads_as_the_session_set_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cartpole_lab.training import train
+
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    seen = []
+
+    def look(info: object) -> None:
+        seen.append(torch.get_num_threads())
+
+    _, agent = load_cfg()
+    del agent["params"]["torch_threads"]  # an agent file that says nothing, as those of other tasks
+    small = {"num_envs": 16, "device": "cpu", "max_iterations": 2, "eval_interval": 0, "eval_episodes": 16}
+    train(agent_cfg=agent, **small, log_root=tmp_path, progress=False, on_epoch=look)
+    assert seen == [1, 1], "rl-games would take every core"
+
+
+def test_what_is_compiled_ahead_is_what_a_launch_uses(tmp_path: Path) -> None:
+    (tmp_path / "tiny_kernels.py").write_text(
+        "import warp as wp\n\n@wp.kernel\ndef double(x: wp.array[float]):\n    x[wp.tid()] = 2.0 * x[wp.tid()]\n"
+    )
+    (tmp_path / "run.py").write_text(
+        "from cartpole_lab.physics import compile\n"
+        "compile.MODULES = ('tiny_kernels',)\n"
+        "assert compile.prepare(say=lambda line: None)\n"
+        "import tiny_kernels, warp as wp\n"
+        "import warp._src.build as build\n"
+        "def never(*args, **kwargs): raise AssertionError('compiled a second time')\n"
+        "build.build_cpu = never\n"
+        "x = wp.ones(4, dtype=float, device='cpu')\n"
+        "wp.launch(tiny_kernels.double, dim=4, inputs=[x], device='cpu')\n"
+        "assert x.numpy().tolist() == [2.0] * 4\n"
+    )
+    paths = os.pathsep.join([str(tmp_path), str(Path(__file__).resolve().parents[2])])
+    environment = {**os.environ, "WARP_CACHE_PATH": str(tmp_path / "cache"), "PYTHONPATH": paths}
+    done = subprocess.run([sys.executable, str(tmp_path / "run.py")], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_progress_needs_a_running_kernel_not_an_imported_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    from cartpole_lab.progress import ProgressLine
+
+    monkeypatch.setitem(sys.modules, "ipykernel", types.ModuleType("ipykernel"))
+    monkeypatch.delitem(sys.modules, "ipykernel.kernelapp", raising=False)
+    assert ProgressLine(enabled=False)._kernel is False
