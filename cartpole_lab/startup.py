@@ -10,7 +10,10 @@ import contextlib
 import gc
 import importlib
 import os
-from collections.abc import Iterator
+import sys
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
 
 _frozen = False
 
@@ -39,11 +42,69 @@ def import_simulator(newton: bool) -> None:
     global _frozen
     importlib.import_module("isaaclab.envs")
     if newton:
+        with _untracked_kernels():
+            importlib.import_module("newton.solvers").SolverMuJoCo.import_mujoco()
         importlib.import_module("cartpole_lab.physics.replay")
-        importlib.import_module("newton.solvers").SolverMuJoCo.import_mujoco()
     if not _frozen:
         gc.freeze()
         _frozen = True
+
+
+@contextlib.contextmanager
+def _untracked_kernels() -> Iterator[None]:
+    """Spare Warp the list of which module calls which: it serves kernels that are rewritten while a program runs."""
+    from warp._src.context import Module
+
+    original = Module._find_references
+    Module._find_references = lambda self, adj: None
+    try:
+        yield
+    finally:
+        Module._find_references = original
+
+
+class _Compiler(types.ModuleType):
+    """Stands for ``torch._dynamo`` until something is asked of it that only the compiler itself can answer."""
+
+    config = types.SimpleNamespace()
+
+    @staticmethod
+    def disable(function: Callable, *args: Any, **kwargs: Any) -> Callable:
+        return function
+
+    @staticmethod
+    def graph_break() -> None:
+        """Nothing is compiled, so there is no graph to break."""
+
+    def __getattr__(self, name: str) -> Any:
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+@contextlib.contextmanager
+def import_rl_games(compiled: bool = False) -> Iterator[None]:
+    """Import rl-games in the block without PyTorch's compiler: two seconds of imports for what is not used.
+
+    rl-games sets an option of the compiler and decorates a network of its tests with ``torch.compile``, and PyTorch's
+    optimizers ask the compiler to leave them alone. Each of these imports it, whether or not anything is compiled.
+
+    Args:
+        compiled: Whether networks are to be compiled; then nothing is held back.
+    """
+    import torch
+
+    name = "torch._dynamo"
+    if compiled or name in sys.modules:
+        yield
+        return
+    sys.modules[name] = _Compiler(name)
+    compile_ = torch.compile
+    torch.compile = lambda model=None, **kwargs: model if model is not None else lambda function: function
+    try:
+        yield
+    finally:
+        torch.compile = compile_
 
 
 @contextlib.contextmanager

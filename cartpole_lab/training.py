@@ -37,7 +37,7 @@ from cartpole_lab.run_folder import (
     write_params,
 )
 from cartpole_lab.session import DEFAULT_AGENT, DEFAULT_TASK, close_env, configure, open_env
-from cartpole_lab.startup import paused_collector
+from cartpole_lab.startup import import_rl_games, paused_collector
 from cartpole_lab.watch import CURVE_KEYS, EVAL_KEYS, Watch, make_observer
 
 
@@ -126,7 +126,7 @@ def train(
         seed: Seed of everything random; None for the agent's own, −1 for a random one.
         max_iterations: Most epochs; None for the agent's own number.
         stop_when_solved: Stop as soon as an evaluation finds the policy solved with some margin.
-        eval_interval: Epochs between evaluations; by default 5 with ``stop_when_solved``, else the agent's
+        eval_interval: Epochs between evaluations; by default 3 with ``stop_when_solved``, else the agent's
             ``save_frequency``; 0 for none but the last.
         eval_episodes: Episodes of an evaluation; by default 1024, or one an environment where cameras draw.
         checkpoint: Where to go on from: a path, or ``"latest"`` or ``"best"`` of this task's runs.
@@ -179,8 +179,9 @@ def train(
     verbose = getattr(flags, "verbose", False)
     line.show(f"making {env_cfg.scene.num_envs} environments of {task} on {env_cfg.sim.device} …")
     with paused_collector(), contextlib.nullcontext() if verbose else quietly():
-        from isaaclab_rl.rl_games import RlGamesVecEnvWrapper, register_rl_games_env
-        from rl_games.torch_runner import Runner
+        with import_rl_games(compiled=config.get("torch_compile", True)):  # True is rl-games' own default
+            from isaaclab_rl.rl_games import RlGamesVecEnvWrapper, register_rl_games_env
+            from rl_games.torch_runner import Runner
 
         env = open_env(task, env_cfg, launcher_args=launcher_args(flags))
         filmed = record_clips(flags, env, log_dir)
@@ -191,7 +192,7 @@ def train(
     num_envs = env.unwrapped.num_envs
     episodes = eval_episodes or (num_envs if cameras else 1024 if num_envs >= 256 else 4 * num_envs)
     if eval_interval is None:
-        eval_interval = 5 if stop_when_solved else config.get("save_frequency", 0)
+        eval_interval = 3 if stop_when_solved else config.get("save_frequency", 0)
     watch = Watch(env, params, line, on_epoch, stop_when_solved, eval_interval, episodes)
     with quietly():
         observer = make_observer(watch, agent_cfg, flags)

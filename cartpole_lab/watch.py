@@ -21,6 +21,12 @@ CURVE_KEYS = ("epoch", "env_steps", "wall_s", "return", "length")
 EVAL_KEYS = ("eval_epoch", "eval_return", "eval_timeout_share")
 STOP_FAILURES = 2
 """Failed episodes in 1024 at which training stops: stricter than "solved" (5), so that fresh episodes agree."""
+STOP_RETURN = 4.92
+"""Mean return from which training stops, for the same reason above that of "solved" (4.90)."""
+PROMISING_RETURN = 4.5
+"""Return of an episode at the pay of the latest rollout, from which a policy is worth an evaluation."""
+PROMISING_FAILURES = 0.02
+"""Episodes that failed in the latest rollout, per environment, up to which it is."""
 
 
 class Watch:
@@ -42,6 +48,8 @@ class Watch:
         self.began = time.time()
         self.best_model: dict[str, torch.Tensor] | None = None
         self.best_score = -np.inf
+        self.failed = 0
+        """Episodes of this epoch that ended before their time limit."""
         self.algo: Any = None
         space = env.unwrapped.single_observation_space["policy"]
         self.obs_shape = tuple(space.shape)
@@ -50,6 +58,10 @@ class Watch:
         """A copy of the weights as they are now."""
         state = self.algo.model.state_dict()
         return {name.removeprefix("_orig_mod."): value.detach().clone() for name, value in state.items()}
+
+    def step_done(self, ended: int, time_outs: torch.Tensor | None) -> None:
+        """Called by rl-games after every step of the rollout."""
+        self.failed += ended - (0 if time_outs is None else int(time_outs.sum()))
 
     def epoch_done(self, frame: int, epoch: int) -> None:
         """Called by rl-games, before it decides whether to go on."""
@@ -69,6 +81,7 @@ class Watch:
             steps_per_s=algo.curr_frames / max(wall_s - last, 1e-9),
             evaluation=self._evaluate(epoch),
         )
+        self.failed = 0
         values = (epoch, steps, wall_s, info.mean_return, info.mean_length)
         for name, value in zip(CURVE_KEYS, values, strict=True):
             self.curve[name].append(value)
@@ -82,7 +95,7 @@ class Watch:
         if self.eval_interval <= 0 or epoch % self.eval_interval or not self._promising():
             return None
         model = self.model()
-        give_up = self.episodes // 200 if self.stop_when_solved else None  # 0.5 %: it can't be solved any more
+        give_up = STOP_FAILURES * self.episodes // 1024 if self.stop_when_solved else None
         with undisturbed(self.env):  # building a network draws random numbers too
             policy = policy_from_model(model, self.params, self.obs_shape).to(self.env.unwrapped.device)
             result = run_episodes(self.env, policy, episodes=self.episodes, seed=10_000 + epoch, give_up_after=give_up)
@@ -95,16 +108,21 @@ class Watch:
         return result
 
     def _promising(self) -> bool:
-        """With stop-when-solved, a policy that falls while it explores isn't worth an evaluation yet."""
+        """With stop-when-solved, a policy that falls while it explores isn't worth an evaluation yet.
+
+        Looks at the rollout of this epoch: finished episodes tell of a good policy a whole episode later.
+        """
         if not self.stop_when_solved:
             return True
-        games = self.algo.game_rewards
-        return bool(games.current_size) and float(games.get_mean()[0]) > 4.6
+        raw = self.env.unwrapped
+        pay = float(self.algo.experience_buffer.tensor_dict["rewards"].mean()) * raw.max_episode_length
+        return pay > PROMISING_RETURN and self.failed <= PROMISING_FAILURES * raw.num_envs
 
     def _solved(self, evaluation: Evaluation | None) -> bool:
         if not self.stop_when_solved or evaluation is None or not evaluation.solved:
             return False
-        return int((~evaluation.timed_out).sum()) <= STOP_FAILURES * evaluation.episodes / 1024
+        failed = int((~evaluation.timed_out).sum())
+        return evaluation.mean_return >= STOP_RETURN and failed <= STOP_FAILURES * evaluation.episodes // 1024
 
     def save_best(self, model: dict[str, torch.Tensor]) -> Path:
         """Write ``model`` where Isaac Lab looks for the best checkpoint, whole or not at all."""
@@ -131,6 +149,9 @@ def make_observer(watch: Watch, agent_cfg: dict[str, Any], flags: argparse.Names
 
         def after_clear_stats(self) -> None:
             pass
+
+        def process_infos(self, infos: dict[str, Any], done_indices: torch.Tensor) -> None:
+            watch.step_done(len(done_indices), infos.get("time_outs"))
 
         def after_print_stats(self, frame: int, epoch_num: int, total_time: float) -> None:
             watch.epoch_done(frame, epoch_num)

@@ -54,7 +54,12 @@ gymnasium.make("Isaac-Cartpol")
     "ModuleNotFoundError: No module named 'isaacsim'": "import isaacsim",
     "ModuleNotFoundError: No module named 'gym'": """
 import sys
-sys.modules["gym"] = None  # as where it is not installed
+from importlib.machinery import PathFinder
+class WithoutGym(PathFinder):  # as where it is not installed
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return None if name == "gym" else super().find_spec(name, path, target)
+sys.meta_path[sys.meta_path.index(PathFinder)] = WithoutGym
 import isaaclab_rl.rl_games.rl_games as wrapper
 """,
 }

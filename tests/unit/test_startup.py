@@ -92,3 +92,40 @@ def test_progress_needs_a_running_kernel_not_an_imported_module(monkeypatch: pyt
     monkeypatch.setitem(sys.modules, "ipykernel", types.ModuleType("ipykernel"))
     monkeypatch.delitem(sys.modules, "ipykernel.kernelapp", raising=False)
     assert ProgressLine(enabled=False)._kernel is False
+
+
+def test_rl_games_trains_without_the_compiler_which_works_afterwards() -> None:
+    code = (
+        "import sys, torch\n"
+        "from cartpole_lab.startup import import_rl_games\n"
+        "with import_rl_games():\n"
+        "    from rl_games.torch_runner import Runner\n"
+        "weight = torch.nn.Parameter(torch.ones(1))\n"
+        "optimizer = torch.optim.Adam([weight], lr=0.5, fused=True)\n"
+        "(weight**2).sum().backward()\n"
+        "optimizer.step()\n"
+        "assert abs(weight.item() - 0.5) < 1e-6\n"
+        "assert not {'sympy', 'torch._inductor', 'torch._dynamo.utils'} & set(sys.modules)\n"
+        "graphs = []\n"
+        "def backend(graph, inputs):\n"
+        "    graphs.append(graph)\n"
+        "    return graph.forward\n"
+        "double = torch.compile(lambda x: 2 * x, backend=backend)\n"
+        "assert double(torch.ones(2)).tolist() == [2.0, 2.0] and len(graphs) == 1\n"
+        "assert torch._dynamo.__file__ and sys.modules['torch._dynamo'] is torch._dynamo\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_networks_that_are_compiled_get_the_compiler() -> None:
+    code = (
+        "import sys\n"
+        "from cartpole_lab.startup import import_rl_games\n"
+        "with import_rl_games(compiled=True):\n"
+        "    from rl_games.torch_runner import Runner\n"
+        "assert sys.modules['torch._dynamo'].__file__\n"
+        "assert sys.modules['torch._dynamo'].config.cache_size_limit == 64\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
