@@ -3,7 +3,7 @@
     python -m tests.benchmarks                  # everything; about 40 minutes on two cores
     python -m tests.benchmarks --only steps     # one part, see --help
     python -m tests.benchmarks --rounds 1 --seeds 2
-    python -m tests.benchmarks --device cuda:0
+    python -m tests.benchmarks --device cuda:0   # into _build/bench/bench_gpu.json
 
 Sides that are compared run alternately in one go. Parts that were not measured keep their last value in the file.
 """
@@ -28,9 +28,11 @@ from typing import Any
 from tests.benchmarks.publish import ROWS
 
 OUT = Path("_build/bench")
-NUM_ENVS = 512
-"""As in ``make train``."""
-TRAIN = ("train", "--agent", "rl_games_fast_cfg_entry_point", "--stop_when_solved", "--num_envs", str(NUM_ENVS))
+NUM_ENVS = {"cpu": 512, "cuda": 4096}
+"""Environments of a training: as in ``make train``, and as it says of a GPU."""
+SIZES = {"cpu": (64, 1024, 4096), "cuda": (64, 1024, 4096, 16384, 65536)}
+"""Environments at which steps are compared."""
+TRAIN = ("train", "--agent", "rl_games_fast_cfg_entry_point", "--stop_when_solved")
 
 
 def main() -> int:
@@ -40,9 +42,14 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5, help="runs of which the median counts (default: 5)")
     parser.add_argument("--seeds", type=int, default=10, help="seeds for the time to solved (default: 10)")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument(
+        "--num_envs", type=int, help="environments of a training (default: 512 on a CPU, 4096 on a GPU)"
+    )
     args = parser.parse_args()
+    args.kind = args.device.partition(":")[0]
+    args.num_envs = args.num_envs or NUM_ENVS[args.kind]
     OUT.mkdir(parents=True, exist_ok=True)
-    path = OUT / "bench.json"
+    path = OUT / ("bench.json" if args.kind == "cpu" else "bench_gpu.json")
     figures: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
     for part in args.only:
         print(f"· {part} …", flush=True)
@@ -58,7 +65,8 @@ def main() -> int:
 
 def steps(args: argparse.Namespace) -> dict[str, Any]:
     """Env-steps/s of ours, Isaac Lab as shipped, and MuJoCo C."""
-    _run([sys.executable, "tests/benchmarks/step.py", "--device", args.device, "--rounds", str(args.rounds)])
+    words = ["--device", args.device, "--rounds", str(args.rounds), "--num_envs", *map(str, SIZES[args.kind])]
+    _run([sys.executable, "tests/benchmarks/step.py", *words])
     report = json.loads((OUT / "step.json").read_text())
     return {"steps": report["sizes"], **{key: value for key, value in report.items() if key.startswith("step_ratio_")}}
 
@@ -67,6 +75,7 @@ def solved(args: argparse.Namespace) -> dict[str, Any]:
     """Seconds from a cold process to a policy that an evaluation finds solved, one run a seed."""
     runs = [_train(args, seed) for seed in range(args.seeds)]
     return {
+        "num_envs": args.num_envs,
         "solved_s": statistics.median(run["wall_s_total"] for run in runs),
         "solved_runs": runs,
         "solved_all": all(run["solved"] for run in runs),
@@ -112,7 +121,7 @@ def retrain(args: argparse.Namespace) -> dict[str, Any]:
     code = f"""
 import tempfile, time
 from cartpole_lab import train
-words = dict(agent="rl_games_fast_cfg_entry_point", num_envs={NUM_ENVS}, stop_when_solved=True, progress=False,
+words = dict(agent="rl_games_fast_cfg_entry_point", num_envs={args.num_envs}, stop_when_solved=True, progress=False,
              device={args.device!r}, log_root=tempfile.mkdtemp())
 train(seed=100, **words)
 for seed in range({args.rounds}):
@@ -128,11 +137,11 @@ for seed in range({args.rounds}):
 
 
 def scaling(args: argparse.Namespace) -> dict[str, Any]:
-    """Env-steps/s and memory from 1 to 16 384 environments, on one core and on all."""
+    """Env-steps/s and memory from 1 to 16 384 environments, on one core and on all; on a GPU up to 262 144."""
     rows = []
     cores = sorted(os.sched_getaffinity(0))
-    for count in sorted({1, len(cores)}):
-        for num_envs in (1, 16, 64, 256, 1024, 4096, 16384):
+    for count in sorted({1, len(cores)} if args.kind == "cpu" else {len(cores)}):
+        for num_envs in (1, 16, 64, 256, 1024, 4096, 16384) if args.kind == "cpu" else (1, *SIZES["cuda"], 262144):
             rate, rss = _rate(args, num_envs, cores[:count])
             rows.append({"num_envs": num_envs, "cores": count, "steps_per_s": rate, "rss_gb": rss})
     return {"scaling": rows}
@@ -153,7 +162,8 @@ def _train(args: argparse.Namespace, seed: int, *more: str) -> dict[str, Any]:
     """One cold ``cartpole-lab train`` until solved."""
     with tempfile.TemporaryDirectory() as folder:
         before = time.time()
-        words = [*TRAIN, "--seed", str(seed), "--device", args.device, "--log_root", folder, *more]
+        sizes = ["--num_envs", str(args.num_envs)]
+        words = [*TRAIN, *sizes, "--seed", str(seed), "--device", args.device, "--log_root", folder, *more]
         process = subprocess.Popen([sys.executable, "-m", "cartpole_lab.cli", *words], stdout=subprocess.DEVNULL)
         _, _, usage = os.wait4(process.pid, 0)
         summary = json.loads(next(Path(folder).glob("*/*/summary.json")).read_text())
@@ -226,8 +236,13 @@ def _commit() -> str:
 def _provenance(args: argparse.Namespace) -> dict[str, Any]:
     """On what and with what the figures are measured."""
     names = ("isaaclab", "newton", "warp-lang", "mujoco", "torch", "rl-games")
+    gpu = {}
+    if args.kind != "cpu":
+        code = f"import torch; print(torch.cuda.get_device_name({args.device!r}))"
+        gpu = {"gpu": _run([sys.executable, "-c", code]).strip()}
     return {
         "device": args.device,
+        **gpu,
         "cores": len(os.sched_getaffinity(0)),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
         "platform": platform.platform(),

@@ -2,7 +2,7 @@
 
     python tests/benchmarks/camera.py [--num_envs 16 64 256] [--rounds 5] [--device cpu]
 
-Writes ``_build/bench/camera.json``: medians over the rounds.
+Writes ``_build/bench/camera.json``, on a GPU ``camera_gpu.json``: medians over the rounds.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from pathlib import Path
 import torch
 
 from cartpole_lab import make_env
+from cartpole_lab.session import check_device
 
 TASKS = ("Isaac-Cartpole-RGB-v0", "Isaac-Cartpole-Depth-v0")
-OUT = Path("_build/bench/camera.json")
+OUT = Path("_build/bench")
 
 
 def rate(task: str, num_envs: int, rounds: int, device: str | None) -> float:
@@ -53,8 +54,10 @@ def main() -> None:
                 {"task": task, "num_envs": num_envs, "steps_per_s": rate(task, num_envs, args.rounds, args.device)}
             )
             print(f"{task:<26}{num_envs:>5} environments {rows[-1]['steps_per_s']:>8,.0f} steps/s", flush=True)
-    OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(json.dumps({"cores": len(os.sched_getaffinity(0)), "rows": rows}, indent=1))
+    on_gpu = check_device(args.device) != "cpu"
+    where = {"gpu": torch.cuda.get_device_name(args.device)} if on_gpu else {"cores": len(os.sched_getaffinity(0))}
+    OUT.mkdir(parents=True, exist_ok=True)
+    (OUT / ("camera_gpu.json" if on_gpu else "camera.json")).write_text(json.dumps({**where, "rows": rows}, indent=1))
 
 
 if __name__ == "__main__":

@@ -32,6 +32,9 @@ ROWS = (
 )
 """Figures of the benchmark: key, what it is, unit."""
 
+GPU_DEPTH = {"shipped": "two of 96 × 96, 60 a second", "lesson": "four of 64 × 16, 30 a second"}
+"""Settings that learned from depth pictures on a GPU, and their pictures."""
+
 
 def main() -> None:
     """Write every table whose figures exist."""
@@ -45,6 +48,12 @@ def main() -> None:
             (BOOK / "scaling.txt").write_text(scaling(figures))
     if (BENCH / "scaling.png").is_file():
         shutil.copyfile(BENCH / "scaling.png", BOOK / "scaling.png")
+    if figures := _read("bench_gpu.json"):
+        (BOOK / "speed_gpu.txt").write_text(speed(figures))
+        if "solved_runs" in figures:
+            (BOOK / "seeds_gpu.txt").write_text(seeds(figures))
+    if reports := {name: found for name in GPU_DEPTH if (found := _read(f"depth_{name}_gpu.json"))}:
+        (BOOK / "depth_gpu.txt").write_text(depth_gpu(reports))
     if runs := _read("libraries.json").get("runs"):
         (BOOK / "libraries.txt").write_text(libraries(runs))
     if depth_runs := _read("depth.json"):
@@ -65,7 +74,7 @@ def _machine(figures: dict[str, Any], *parts: str) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in figures["versions"].items())
     where = f"{figures['cores']} cores, {figures['memory_gb']} GB, no GPU"
     if figures["device"] != "cpu":
-        where = f"`{figures['device']}`"
+        where = f"one {figures['gpu']}, {figures['cores']} CPU cores, {figures['memory_gb']} GB"
     return f"Measured on {where}, at commit {' and '.join(f'`{commit}`' for commit in commits)}, with {versions}.\n"
 
 
@@ -143,6 +152,25 @@ def depth(report: dict[str, Any]) -> str:
             f"| {100 * run['timeouts']:.0f} % |"
         )
     return "\n".join(lines) + f"\n\nDoing nothing returns {report['doing_nothing']:.1f}.\n"
+
+
+def depth_gpu(reports: dict[str, dict[str, Any]]) -> str:
+    """The same on a GPU, where training ends once an evaluation finds the task solved."""
+    lines = ["| pictures | environments | seed | steps | time | evaluated return | time-outs | solved |"]
+    lines += ["| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |"]
+    for name, report in reports.items():
+        for run in report["runs"]:
+            lines.append(
+                f"| {GPU_DEPTH[name]} | {run['num_envs']:,} | {run['seed']} | {run['env_steps']:,} "
+                f"| {run['wall_s']:.0f} s | {run['return']:.3f} | {100 * run['timeouts']:.2f} % "
+                f"| {'yes' if run['solved'] else 'no'} |"
+            )
+    where = {
+        f"one {run['device']}, {run['cores']} CPU cores, at commit `{report['commit']}`"
+        for report in reports.values()
+        for run in report["runs"]
+    }
+    return "\n".join(lines) + f"\n\nMeasured on {' and '.join(sorted(where))}.\n"
 
 
 def camera(report: dict[str, Any]) -> str:

@@ -151,15 +151,16 @@ def _mujoco(num_envs: int, device: str) -> Callable[[int], None]:
 
     from cartpole_lab.session import make_env
 
-    env = make_env(num_envs=2, device="cpu")
+    env = make_env(num_envs=2, device=device)  # whose solver holds the model; the steps below know no GPU
     decimation, solver = env.unwrapped.cfg.decimation, NewtonManager._solver
     model = solver.mj_model
     model.opt.timestep = env.unwrapped.physics_dt
-    data = [mujoco.MjData(model) for _ in range(2)]
+    threads = len(os.sched_getaffinity(0))
+    data = [mujoco.MjData(model) for _ in range(threads)]
     random = np.random.default_rng(0)
     start = np.zeros((num_envs, mujoco.mj_stateSize(model, mujoco.mjtState.mjSTATE_FULLPHYSICS)))
     start[:, 1 : 1 + model.nq] = random.uniform(-0.5, 0.5, (num_envs, model.nq))
-    pool = mujoco.rollout.Rollout(nthread=2)
+    pool = mujoco.rollout.Rollout(nthread=threads)
 
     def step(count: int) -> None:
         while count > 0:  # at most one episode at a time, to bound the memory of the recorded states
