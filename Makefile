@@ -23,7 +23,7 @@ $(STAMP): requirements.lock pyproject.toml
 train: setup  ## train until solved, evaluate, film: the main job
 	@$(RUN)/cartpole-lab train --agent rl_games_fast_cfg_entry_point --num_envs $(NUM_ENVS) --stop_when_solved --film $(ARGS)
 
-test: setup  ## run the tests; ARGS=tests/book for the book in a browser
+test: setup  ## run all tests, the book in a browser included; ARGS=tests/unit for some
 	@$(RUN)/python -m pytest $(ARGS)
 
 lab: setup  ## open JupyterLab on the lessons
