@@ -170,7 +170,9 @@ def run_episodes(
     raw = env.unwrapped
     rounds: list[Evaluation] = []
     while (left := episodes - sum(r.episodes for r in rounds)) > 0:
-        rounds.append(_run_round(env, policy, min(left, raw.num_envs), seed + len(rounds), give_up_after))
+        failed = sum(int((~r.timed_out).sum()) for r in rounds)
+        limit = None if give_up_after is None else give_up_after - failed
+        rounds.append(_run_round(env, policy, min(left, raw.num_envs), seed + len(rounds), limit))
         if not rounds[-1].complete:
             break
 

@@ -85,3 +85,14 @@ def test_a_pause_for_an_evaluation_leaves_no_trace(env) -> None:
         return torch.stack(rows)
 
     assert torch.equal(trace(()), trace((0, 100, 299)))
+
+
+def test_giving_up_counts_the_failures_of_all_rounds(env) -> None:
+    def push_two(obs: torch.Tensor) -> torch.Tensor:
+        actions = zero_policy(obs)
+        actions[:2] = 1.0
+        return actions
+
+    assert int((~run_episodes(env, push_two, episodes=64, seed=5).timed_out).sum()) == 2
+    result = run_episodes(env, push_two, episodes=192, seed=5, give_up_after=3)
+    assert result.episodes == 128 and not result.complete
