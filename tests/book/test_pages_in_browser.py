@@ -12,6 +12,8 @@ import pytest
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1300, "height": 900}
 MEGABYTE = 1_000_000
+WAIT_MS = 60_000
+"""For a machine on which other tests run."""
 PACKED = (".html", ".js", ".css", ".svg", ".json", ".txt")
 
 
@@ -49,6 +51,11 @@ FACTS = """() => {
     title: document.title,
   };
 }"""
+READY = """() => {
+  const drawn = !document.querySelector("pre.mermaid") || document.documentElement.dataset.diagrams === "light";
+  const typeset = !document.querySelector(".bd-article .math") || document.querySelector(".bd-article mjx-container");
+  return drawn && typeset;
+}"""
 # The largest of what sticks out, so that a failure says where to look.
 OVERFLOW = """() => {
   const wide = document.documentElement.scrollWidth - window.innerWidth;
@@ -85,9 +92,8 @@ def visit(browser: Any, address: str, local: str) -> Visit:
     page.on("requestfinished", lambda request: finished.append(request))
     context.route("**/*", route)
     page.goto(address, wait_until="load")
-    ready = "() => !document.querySelector('pre.mermaid') || document.documentElement.dataset.diagrams === 'light'"
-    page.wait_for_function(ready, timeout=20_000)
-    page.wait_for_timeout(400)
+    page.wait_for_function(READY, timeout=WAIT_MS)
+    page.wait_for_timeout(300)
     for request in finished:
         if request.url.startswith("http"):
             weigh(request.response())
@@ -99,7 +105,7 @@ def visit(browser: Any, address: str, local: str) -> Visit:
     page.wait_for_timeout(150)
     result.facts["theme"] = page.evaluate("document.documentElement.dataset.theme")
     if result.facts["diagrams"]:
-        page.wait_for_function("() => document.documentElement.dataset.diagrams === 'dark'", timeout=20_000)
+        page.wait_for_function("() => document.documentElement.dataset.diagrams === 'dark'", timeout=WAIT_MS)
     result.facts["overflow dark"] = page.evaluate(OVERFLOW)
     context.close()
     return result
@@ -178,7 +184,7 @@ def test_diagrams_change_with_the_theme(browser: Any, html: Path) -> None:
     found = []
     for theme in ("light", "dark", "light"):
         page.emulate_media(color_scheme=theme)
-        page.wait_for_function(f"() => document.documentElement.dataset.diagrams === '{theme}'", timeout=20_000)
+        page.wait_for_function(f"() => document.documentElement.dataset.diagrams === '{theme}'", timeout=WAIT_MS)
         found.append(page.evaluate(colour))
     page.close()
     assert found[0] == found[2] != found[1]
@@ -191,7 +197,7 @@ def test_search_finds_an_error_message(browser: Any, html: Path, server: str, ho
     errors: list[str] = []
     page.on("pageerror", lambda e: errors.append(str(e)))
     page.goto(f"{base}/search.html?q=ISAAC_LAUNCHED_FROM_TERMINAL")
-    page.wait_for_selector("#search-results ul.search li a", timeout=20_000)
+    page.wait_for_selector("#search-results ul.search li a", timeout=WAIT_MS)
     assert "Troubleshooting" in page.locator("#search-results ul.search").inner_text()
     assert errors == []
     page.close()
