@@ -17,6 +17,7 @@ import yaml
 from . import paths
 from .notebooks import NotebookRun, page_notebook
 
+_ICON_SCRIPT = re.compile(r'<script src="[^"]*/fontawesome/[^"]*"></script>\s*')
 _FONT_PRELOAD = re.compile(r'<link rel="preload" as="font"[^>]*>\s*')
 _PICTURES = (".svg", ".png", ".jpg", ".webp")
 
@@ -118,9 +119,10 @@ def stage_toc(staging: Staging) -> list[str]:
 
 
 def tidy_pages(html: Path) -> None:
-    """Remove pages that the book no longer has, and the theme's font preloads.
+    """Remove pages that the book no longer has, the theme's font preloads, and its second set of icons.
 
-    Browsers refuse those preloads on a page opened as a file, and log an error for each.
+    Browsers refuse those preloads on a page opened as a file, and log an error for each. The icons come as a font too:
+    the script with all two thousand drawings would be half the weight of a plain page.
     """
     for page in [*(html / "book").glob("*.html"), *(html / "notebooks").glob("*.html")]:
         source = paths.STAGING / page.relative_to(html)
@@ -128,7 +130,7 @@ def tidy_pages(html: Path) -> None:
             page.unlink()
     for page in html.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
-        mended = _FONT_PRELOAD.sub("", text)
+        mended = _ICON_SCRIPT.sub("", _FONT_PRELOAD.sub("", text))
         if mended != text:
             page.write_text(mended, encoding="utf-8")
 

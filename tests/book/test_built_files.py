@@ -97,9 +97,8 @@ def test_lessons_can_be_downloaded_and_opened(html: Path, parsed: dict[Path, _Pa
 
 def test_no_page_is_unfinished(parsed: dict[Path, _Page]) -> None:
     words = ("not written yet", "TODO", "FIXME", "lorem", "could not be read when this book was built")
-    found = {
-        f.name: w for f in parsed for w in words if w in re.sub(r"<script.*?</script>", "", f.read_text(), flags=re.S)
-    }
+    inside = re.compile(r"<script.*?</script>|data:[^\"']*", re.DOTALL)  # a picture's letters may spell anything
+    found = {f.name: word for f in parsed for word in words if word in inside.sub("", f.read_text())}
     assert found == {}
 
 
