@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     local_scripts = vendor_scripts()
     staging = Staging()
     film = None if args.no_film else showcase.make_showcase(stale=args.stale)
-    showcase.stage_showcase(staging, film)
+    showcase.stage_showcase(staging, film, playground=local_scripts)
 
     lessons = [] if args.no_lessons else paths.lesson_paths()
     if args.only is not None:

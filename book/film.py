@@ -14,9 +14,10 @@ def make_film(folder: Path) -> None:
     """Train with the package's fast settings and film the best policy.
 
     Args:
-        folder: Gets ``showcase.mp4``, its poster ``showcase.png`` and ``result.json``.
+        folder: Gets ``showcase.mp4``, its poster ``showcase.png``, ``policy.json`` and ``result.json``.
     """
     from cartpole_lab.evaluation import evaluate
+    from cartpole_lab.export import export_weights
     from cartpole_lab.recording import record_video
     from cartpole_lab.training import train
 
@@ -34,6 +35,7 @@ def make_film(folder: Path) -> None:
         "solved": bool(report.solved),
         "env_steps": int(run.env_steps),
     }
+    (folder / "policy.json").write_text(json.dumps(export_weights(run.checkpoint)), encoding="utf-8")
     (folder / "result.json").write_text(json.dumps(result, indent=1), encoding="utf-8")
 
 

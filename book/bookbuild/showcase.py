@@ -1,4 +1,7 @@
-"""The film of the front page: trained, evaluated and filmed here, kept by the hash of what it was made from."""
+"""What the front page shows: a film of a policy trained and evaluated here, and a playground with that policy.
+
+Both are kept by the hash of what they were made from.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ def make_showcase(*, stale: bool = False) -> Path | None:
         stale: Take a stored film whatever it was made from, if there is one (for drafts).
 
     Returns:
-        The folder with ``showcase.mp4``, ``showcase.png`` and ``result.json``; None when it failed, which is printed.
+        The folder that ``film.py`` filled; None when it failed, which is printed.
     """
     key = hashlib.sha256((package_digest() + _SCRIPT.read_text(encoding="utf-8")).encode()).hexdigest()[:20]
     folder = paths.CACHE / f"showcase-{key}"
@@ -48,11 +51,20 @@ def make_showcase(*, stale: bool = False) -> Path | None:
     return None
 
 
-def stage_showcase(staging: Staging, folder: Path | None) -> None:
-    """Write the front page's film and the paragraph about it, which the page includes."""
+def stage_showcase(staging: Staging, folder: Path | None, *, playground: bool) -> None:
+    """Write the front page's film, the paragraph about it and the playground, which the page includes.
+
+    Args:
+        staging: Takes the files.
+        folder: What :func:`make_showcase` returned; without a film these parts of the page are empty.
+        playground: Whether the scripts that bring a widget to life are at hand.
+    """
     if folder is None:
         staging.write("book/generated/film.txt", "")
+        staging.write("book/generated/playground.txt", "")
         return
+    policy = json.loads((folder / "policy.json").read_text(encoding="utf-8"))
+    staging.write("book/generated/playground.txt", playground_text(policy) if playground else "")
     result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     staging.write("book/generated/showcase.mp4", (folder / "showcase.mp4").read_bytes())
     staging.write("book/generated/showcase.png", (folder / "showcase.png").read_bytes())
@@ -71,4 +83,24 @@ def film_text(result: dict[str, Any]) -> str:
         "```{film} generated/showcase.mp4\n:poster: generated/showcase.png\n"
         ":alt: Several carts on their rails balance their poles\n```\n\n"
         f"```{{div}} film-caption\n{caption}\n```\n"
+    )
+
+
+def playground_text(policy: dict[str, Any]) -> str:
+    """A section with the playground as a live widget, driven by the film's policy or by the reader."""
+    from ipywidgets.embed import embed_data
+
+    from cartpole_lab.widgets import Playground
+
+    widget = Playground({"the policy of the film": policy})
+    data = embed_data(views=[widget], drop_defaults=False)
+    widget.close()
+    state, view = (json.dumps(part).replace("</", "<\\/") for part in (data["manager_state"], data["view_specs"][0]))
+    return (
+        "## Push it\n\n"
+        "The policy of the film, in your browser. Push the cart, or choose *you* and balance it with the arrow keys.\n"
+        "This is a copy of the physics in JavaScript; everything else in the book ran in Isaac Lab.\n\n"
+        f'```{{raw}} html\n<script type="application/vnd.jupyter.widget-state+json">{state}</script>\n'
+        f'<div><script type="application/vnd.jupyter.widget-view+json">{view}</script></div>\n'
+        '<script defer src="../_static/widgets.js"></script>\n```\n'
     )

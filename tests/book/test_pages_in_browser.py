@@ -217,3 +217,15 @@ def test_a_reader_gets_from_the_front_page_to_the_end_with_next_alone(browser: A
         page.wait_for_load_state("load")
     page.close()
     assert walked == toc
+
+
+@pytest.mark.parametrize("how", ["http", "disk"])
+def test_the_front_page_has_a_playground_in_motion(browser: Any, html: Path, server: str, how: str) -> None:
+    page = browser.new_page(viewport=DESK)
+    page.goto(f"{server if how == 'http' else html.as_uri()}/book/index.html")
+    widget = page.locator('.cl[aria-label="Playground"]')
+    widget.wait_for(timeout=WAIT_MS)
+    widget.scroll_into_view_if_needed()
+    moving = "() => Number(document.querySelector('.cl[aria-label=\"Playground\"]').dataset.frames ?? 0) > 20"
+    page.wait_for_function(moving, timeout=WAIT_MS)
+    page.close()
