@@ -223,9 +223,9 @@ def test_a_reader_gets_from_the_front_page_to_the_end_with_next_alone(browser: A
 def test_the_front_page_has_a_playground_in_motion(browser: Any, html: Path, server: str, how: str) -> None:
     page = browser.new_page(viewport=DESK)
     page.goto(f"{server if how == 'http' else html.as_uri()}/book/index.html")
-    widget = page.locator('.cl[aria-label="Playground"]')
+    widget = page.locator('.cl[aria-label="Cart-pole playground"]')
     widget.wait_for(timeout=WAIT_MS)
     widget.scroll_into_view_if_needed()
-    moving = "() => Number(document.querySelector('.cl[aria-label=\"Playground\"]').dataset.frames ?? 0) > 20"
+    moving = "() => Number(document.querySelector('.cl[aria-label=\"Cart-pole playground\"]').dataset.frames ?? 0) > 20"
     page.wait_for_function(moving, timeout=WAIT_MS)
     page.close()
