@@ -1,4 +1,4 @@
-"""Steps a second of the camera tasks, each in the pictures that it has by default.
+"""Steps a second of the camera tasks, each in the pictures that it has by default; frozen networks with random weights.
 
     python tests/benchmarks/camera.py [--num_envs 16 64 256] [--rounds 5] [--device cpu]
 
@@ -19,13 +19,19 @@ import torch
 from cartpole_lab import make_env
 from cartpole_lab.session import check_device
 
-TASKS = ("Isaac-Cartpole-RGB-v0", "Isaac-Cartpole-Depth-v0")
+DRY = ("env.observations.policy.image.params.weights=random",)  # as quick as trained weights, and no download
+TASKS = {
+    "Isaac-Cartpole-RGB-v0": (),
+    "Isaac-Cartpole-Depth-v0": (),
+    "Isaac-Cartpole-RGB-ResNet18-v0": DRY,
+    "Isaac-Cartpole-RGB-TheiaTiny-v0": DRY,
+}
 OUT = Path("_build/bench")
 
 
 def rate(task: str, num_envs: int, rounds: int, device: str | None) -> float:
     """Environment steps a second under random pushes, median of the rounds."""
-    env = make_env(task, num_envs=num_envs, device=device)
+    env = make_env(task, num_envs=num_envs, device=device, overrides=TASKS[task])
     pushes = torch.randn(16, num_envs, 1, device=env.unwrapped.device)
     env.reset()
     rates = []
@@ -53,7 +59,7 @@ def main() -> None:
             rows.append(
                 {"task": task, "num_envs": num_envs, "steps_per_s": rate(task, num_envs, args.rounds, args.device)}
             )
-            print(f"{task:<26}{num_envs:>5} environments {rows[-1]['steps_per_s']:>8,.0f} steps/s", flush=True)
+            print(f"{task:<34}{num_envs:>5} environments {rows[-1]['steps_per_s']:>8,.0f} steps/s", flush=True)
     on_gpu = check_device(args.device) != "cpu"
     where = {"gpu": torch.cuda.get_device_name(args.device)} if on_gpu else {"cores": len(os.sched_getaffinity(0))}
     OUT.mkdir(parents=True, exist_ok=True)
