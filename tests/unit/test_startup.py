@@ -6,6 +6,7 @@ import gc
 import os
 import subprocess
 import sys
+import time
 import types
 from pathlib import Path
 
@@ -94,8 +95,14 @@ def test_progress_needs_a_running_kernel_not_an_imported_module(monkeypatch: pyt
     assert ProgressLine(enabled=False)._kernel is False
 
 
+def run_fresh(code: str) -> None:
+    """Run code in a process that has imported nothing yet."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
 def test_rl_games_trains_without_the_compiler_which_works_afterwards() -> None:
-    code = (
+    run_fresh(
         "import sys, torch\n"
         "from cartpole_lab.startup import import_rl_games\n"
         "with import_rl_games():\n"
@@ -114,12 +121,10 @@ def test_rl_games_trains_without_the_compiler_which_works_afterwards() -> None:
         "assert double(torch.ones(2)).tolist() == [2.0, 2.0] and len(graphs) == 1\n"
         "assert torch._dynamo.__file__ and sys.modules['torch._dynamo'] is torch._dynamo\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-2000:]
 
 
 def test_networks_that_are_compiled_get_the_compiler() -> None:
-    code = (
+    run_fresh(
         "import sys\n"
         "from cartpole_lab.startup import import_rl_games\n"
         "with import_rl_games(compiled=True):\n"
@@ -127,5 +132,20 @@ def test_networks_that_are_compiled_get_the_compiler() -> None:
         "assert sys.modules['torch._dynamo'].__file__\n"
         "assert sys.modules['torch._dynamo'].config.cache_size_limit == 64\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_warp_keeps_track_of_kernels_again_after_the_import() -> None:
+    run_fresh(
+        "from warp._src.context import Module\n"
+        "original = Module._find_references\n"
+        "from cartpole_lab.startup import import_simulator\n"
+        "import_simulator(newton=True)\n"
+        "assert Module._find_references is original\n"
+    )
+
+
+def test_the_start_of_the_process_is_known_better_than_to_a_second() -> None:
+    code = "import time\nfrom cartpole_lab.cli import _process_start\nprint(_process_start())"
+    before = time.time()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert before - 0.05 < float(done.stdout) < time.time()

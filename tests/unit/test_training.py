@@ -108,3 +108,26 @@ def test_two_runs_in_one_second_do_not_share_a_folder(tmp_path: Path) -> None:
     first = make_log_dir(tmp_path, dict(config), argparse.Namespace())
     second = make_log_dir(tmp_path, dict(config), argparse.Namespace())
     assert first != second
+
+
+@pytest.mark.parametrize(
+    ("pay", "ended", "timed_out", "worth"),
+    [(4.8, 0, 0, True), (4.8, 3, 0, False), (4.8, 3, 3, True), (-10.0, 0, 0, False)],
+    ids=["stands", "fails", "runs out of time", "hangs"],
+)
+def test_stop_when_solved_evaluates_what_the_latest_rollout_recommends(
+    pay: float, ended: int, timed_out: int, worth: bool
+) -> None:
+    from types import SimpleNamespace
+
+    from cartpole_lab.watch import Watch
+
+    watch = Watch.__new__(Watch)
+    watch.stop_when_solved, watch.failed = True, 0
+    watch.env = SimpleNamespace(unwrapped=SimpleNamespace(num_envs=100, max_episode_length=300))
+    rewards = torch.full((16, 100, 1), pay / 300)
+    watch.algo = SimpleNamespace(experience_buffer=SimpleNamespace(tensor_dict={"rewards": rewards}))
+    time_outs = torch.zeros(100, dtype=torch.bool)
+    time_outs[:timed_out] = True
+    watch.step_done(ended, time_outs)
+    assert watch._promising() is worth
