@@ -21,7 +21,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 train: setup  ## train until solved, evaluate, film: the main job
-	@$(RUN)/cartpole-lab train --agent rl_games_fast_cfg_entry_point --num_envs $(NUM_ENVS) --stop_when_solved --film $(ARGS)
+	@$(RUN)/cartpole-lab train --agent rl_games_with_symmetry_cfg_entry_point --num_envs $(NUM_ENVS) --stop_when_solved --film $(ARGS)
 
 test: setup  ## run all tests, the book in a browser included; ARGS=tests/unit for some
 	@$(RUN)/python -m pytest $(ARGS)

@@ -166,6 +166,7 @@ def run_train(args: argparse.Namespace, words: list[str]) -> int:
     rows = [
         ("epochs", f"{run.epochs} of {run.num_envs} environments, {run.env_steps / 1e6:.2f} million steps"),
         ("training", f"{run.wall_s_train:.1f} s; from start to evaluated policy {run.wall_s_total:.1f} s"),
+        *([("solved", f"{run.solved_s:.1f} s after the start, said an evaluation")] if run.solved_s else []),
         ("checkpoint", run.checkpoint),
         ("curve", run.log_dir / "curve.png"),
         ("numbers", run.log_dir / "summary.json"),

@@ -23,7 +23,8 @@ class EpochInfo:
         epoch, max_epochs: Epochs done, and the most there will be.
         env_steps: Environment steps done, all environments together.
         wall_s: Seconds since training began.
-        mean_return: The trainer's own running mean; it flatters, NaN until an episode has ended.
+        mean_return: The trainer's own running mean; it flatters, NaN until an episode has ended. Where the agent cuts
+            episodes short, what a whole one would bring at the same pay.
         mean_length: Steps an episode, by the trainer's running mean.
         steps_per_s: Environment steps a second in this epoch.
         evaluation: What an evaluation measured after this epoch, if there was one.

@@ -95,10 +95,9 @@ def import_rl_games(compiled: bool = False) -> Iterator[None]:
     import torch
 
     name = "torch._dynamo"
-    if compiled or name in sys.modules:
+    if compiled or not isinstance(sys.modules.setdefault(name, _Compiler(name)), _Compiler):
         yield
         return
-    sys.modules[name] = _Compiler(name)
     compile_ = torch.compile
     torch.compile = lambda model=None, **kwargs: model if model is not None else lambda function: function
     try:

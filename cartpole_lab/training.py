@@ -51,6 +51,8 @@ class TrainingRun:
         task, physics, device, num_envs, seed: What was trained, on what.
         epochs, env_steps: How long, in epochs and in environment steps.
         wall_s_total, wall_s_train: Seconds from start to end, and in the training loop (evaluations included).
+        solved_s: Seconds from start until an evaluation found the policy solved; None if none did, or if the training
+            was not to stop for it.
         evaluation: The checkpoint over fresh episodes that played no part in choosing it.
         curve: Arrays ``epoch``, ``env_steps``, ``wall_s``, ``return``, ``length``, one entry an epoch, and
             ``eval_epoch``, ``eval_return``, ``eval_timeout_share``, one entry an evaluation.
@@ -67,6 +69,7 @@ class TrainingRun:
     env_steps: int
     wall_s_total: float
     wall_s_train: float
+    solved_s: float | None
     evaluation: Evaluation
     curve: dict[str, np.ndarray] = field(repr=False)
 
@@ -88,6 +91,7 @@ class TrainingRun:
             "env_steps": self.env_steps,
             "wall_s_total": round(self.wall_s_total, 2),
             "wall_s_train": round(self.wall_s_train, 2),
+            "solved_s": self.solved_s and round(self.solved_s, 2),
             **{k: v for k, v in self.evaluation.as_dict().items() if k != "seed"},
             "evaluation_seed": self.evaluation.seed,
             "versions": {name: version(name) for name in names},
@@ -183,6 +187,8 @@ def train(
             from isaaclab_rl.rl_games import RlGamesVecEnvWrapper, register_rl_games_env
             from rl_games.torch_runner import Runner
 
+            from cartpole_lab.update import LeanA2CAgent
+
         env = open_env(task, env_cfg, launcher_args=launcher_args(flags))
         filmed = record_clips(flags, env, log_dir)
         register_rl_games_env(RlGamesVecEnvWrapper.from_agent_cfg(filmed, agent_cfg))
@@ -197,6 +203,7 @@ def train(
     with quietly():
         observer = make_observer(watch, agent_cfg, flags)
         runner = Runner(observer)
+        runner.algo_factory.register_builder("a2c_continuous", LeanA2CAgent)
         runner.load(agent_cfg)
         track(flags, config, env_cfg, agent_cfg, log_dir)
     run_args = {"train": True, "play": False, "sigma": sigma}
@@ -221,7 +228,8 @@ def train(
         with quietly():
             env = open_env(task, plain_cfg, launcher_args=launcher_args(flags))
     policy = policy_from_model(best, params, watch.obs_shape).to(env.unwrapped.device)
-    evaluation = run_episodes(env, policy, episodes=episodes, seed=20_000 + seed)
+    with watch.whole_episodes():
+        evaluation = run_episodes(env, policy, episodes=episodes, seed=20_000 + seed)
     run = TrainingRun(
         log_dir=log_dir,
         checkpoint=checkpoint,
@@ -234,6 +242,7 @@ def train(
         env_steps=int(watch.algo.frame),
         wall_s_total=time.time() - started,
         wall_s_train=wall_s_train,
+        solved_s=watch.solved_at and watch.solved_at - started,
         evaluation=evaluation,
         curve={name: np.array(watch.curve[name]) for name in (*CURVE_KEYS, *EVAL_KEYS)},
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,11 @@ CURVE_KEYS = ("epoch", "env_steps", "wall_s", "return", "length")
 EVAL_KEYS = ("eval_epoch", "eval_return", "eval_timeout_share")
 STOP_FAILURES = 2
 """Failed episodes in 1024 at which training stops: stricter than "solved" (5), so that fresh episodes agree."""
-STOP_RETURN = 4.92
+STOP_RETURN = 4.91
 """Mean return from which training stops, for the same reason above that of "solved" (4.90)."""
 PROMISING_RETURN = 4.5
 """Return of an episode at the pay of the latest rollout, from which a policy is worth an evaluation."""
-PROMISING_FAILURES = 0.02
+PROMISING_FAILURES = 0.01
 """Episodes that failed in the latest rollout, per environment, up to which it is."""
 
 
@@ -50,6 +51,16 @@ class Watch:
         self.best_score = -np.inf
         self.failed = 0
         """Episodes of this epoch that ended before their time limit."""
+        self.pay = 0.0
+        """What this epoch's steps paid so far, mean over the environments."""
+        self.steps = 0
+        """Steps of this epoch so far."""
+        self.whole_s: float = env.unwrapped.cfg.episode_length_s
+        """Length of the task's episodes [s]."""
+        self.cut_s: float = params.get("env", {}).get("episode_length_s", self.whole_s)
+        """Length at which the agent has them cut while it learns [s]."""
+        self.solved_at: float | None = None
+        """:func:`time.time` at which an evaluation had found the policy solved, with ``stop_when_solved``."""
         self.algo: Any = None
         space = env.unwrapped.single_observation_space["policy"]
         self.obs_shape = tuple(space.shape)
@@ -61,7 +72,13 @@ class Watch:
 
     def step_done(self, ended: int, time_outs: torch.Tensor | None) -> None:
         """Called by rl-games after every step of the rollout."""
+        raw = self.env.unwrapped
+        if self.cut_s != raw.cfg.episode_length_s:  # the first step of all
+            raw.cfg.episode_length_s = self.cut_s
+            torch.randint(raw.max_episode_length, (raw.num_envs,), out=raw.episode_length_buf)  # not all cut at once
         self.failed += ended - (0 if time_outs is None else int(time_outs.sum()))
+        self.pay += float(raw.reward_buf.mean())
+        self.steps += 1
 
     def epoch_done(self, frame: int, epoch: int) -> None:
         """Called by rl-games, before it decides whether to go on."""
@@ -71,23 +88,27 @@ class Watch:
         wall_s = time.time() - self.began
         last = self.curve["wall_s"][-1] if self.curve["wall_s"] else 0.0
         steps = int(algo.frame)
+        longer = self.whole_s / self.cut_s
         info = EpochInfo(
             epoch=epoch,
             max_epochs=algo.max_epochs,
             env_steps=steps,
             wall_s=wall_s,
-            mean_return=float(algo.game_rewards.get_mean()[0]) if began else float("nan"),
+            mean_return=float(algo.game_rewards.get_mean()[0]) * longer if began else float("nan"),
             mean_length=float(algo.game_lengths.get_mean()) if began else float("nan"),
             steps_per_s=algo.curr_frames / max(wall_s - last, 1e-9),
             evaluation=self._evaluate(epoch),
         )
-        self.failed = 0
+        self.failed, self.pay, self.steps = 0, 0.0, 0
         values = (epoch, steps, wall_s, info.mean_return, info.mean_length)
         for name, value in zip(CURVE_KEYS, values, strict=True):
             self.curve[name].append(value)
         self.line.show(info.line())
         stop = self.on_epoch is not None and self.on_epoch(info) is False
-        if stop or self._solved(info.evaluation):
+        solved = self._solved(info.evaluation)
+        if solved:
+            self.solved_at = time.time()
+        if stop or solved:
             algo.max_epochs = epoch  # rl-games saves and returns
 
     def _evaluate(self, epoch: int) -> Evaluation | None:
@@ -96,7 +117,7 @@ class Watch:
             return None
         model = self.model()
         give_up = STOP_FAILURES * self.episodes // 1024 if self.stop_when_solved else None
-        with undisturbed(self.env):  # building a network draws random numbers too
+        with undisturbed(self.env), self.whole_episodes():  # building a network draws random numbers too
             policy = policy_from_model(model, self.params, self.obs_shape).to(self.env.unwrapped.device)
             result = run_episodes(self.env, policy, episodes=self.episodes, seed=10_000 + epoch, give_up_after=give_up)
         if result.complete:
@@ -107,6 +128,16 @@ class Watch:
                 self.save_best(model)
         return result
 
+    @contextlib.contextmanager
+    def whole_episodes(self) -> Iterator[None]:
+        """Play the task's episodes in the block, not those that the agent has cut."""
+        cfg = self.env.unwrapped.cfg
+        cut, cfg.episode_length_s = cfg.episode_length_s, self.whole_s
+        try:
+            yield
+        finally:
+            cfg.episode_length_s = cut
+
     def _promising(self) -> bool:
         """With stop-when-solved, a policy that falls while it explores isn't worth an evaluation yet.
 
@@ -115,7 +146,7 @@ class Watch:
         if not self.stop_when_solved:
             return True
         raw = self.env.unwrapped
-        pay = float(self.algo.experience_buffer.tensor_dict["rewards"].mean()) * raw.max_episode_length
+        pay = self.pay / self.steps * self.whole_s / raw.step_dt
         return pay > PROMISING_RETURN and self.failed <= PROMISING_FAILURES * raw.num_envs
 
     def _solved(self, evaluation: Evaluation | None) -> bool:

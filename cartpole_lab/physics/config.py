@@ -8,12 +8,18 @@ from isaaclab_newton.physics import MJWarpSolverCfg
 
 @configclass
 class ReplayMJWarpSolverCfg(MJWarpSolverCfg):
-    """MuJoCo-Warp solver settings plus two switches of the recorded step; the physics is upstream's."""
+    """MuJoCo-Warp solver settings plus switches that cost or save time; the physics is upstream's."""
 
     class_type: type | str = "cartpole_lab.physics.replay:NewtonReplayManager"
 
     replay: bool = True
     """Whether a CPU records the step once and replays it. ``False`` issues every launch from Python."""
+
+    skip_idle_solver: bool = True
+    """Whether a CPU leaves out the constraint iterations of a step in which no world has an active constraint.
+
+    Their result is then the unconstrained acceleration up to rounding. ``False`` gives upstream's very bits.
+    """
 
     num_threads: int | None = None
     """Threads that share the worlds of a recorded step. ``None``: one per core, while each has 128 worlds or more.

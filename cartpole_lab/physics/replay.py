@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from newton.solvers import SolverMuJoCo
 
 from .fingerprint import deep_fingerprint, step_fingerprint
+from .idle import IdleSolverMuJoCo
 from .pool import ReplayPool
 from .recorder import ModuleCopies, record
 from .snapshot import differences, restore, snapshot
@@ -58,10 +59,13 @@ class NewtonReplayManager(NewtonMJWarpManager):
 
     @classmethod
     def _create_solver(cls, model: Model, solver_cfg: MJWarpSolverCfg) -> SolverMuJoCo:
-        """Construct the solver; its sensor stage stays off unless something reads what it computes."""
+        """Construct the solver; what has no effect stays off: unread sensors, constraint iterations without any."""
         if getattr(solver_cfg, "replay", False) and not cls._active_extended_state_attributes:
             solver_cfg = replace(solver_cfg, disable_sensors=True)
-        return super()._create_solver(model, solver_cfg)
+        solver = super()._create_solver(model, solver_cfg)
+        if getattr(solver_cfg, "skip_idle_solver", False) and PhysicsManager._device == "cpu":
+            solver.__class__ = IdleSolverMuJoCo  # adds no data; upstream names the class it makes
+        return solver
 
     @classmethod
     def step(cls) -> None:

@@ -32,6 +32,7 @@ _register(
     env_cfg_entry_point=f"{__name__}.cartpole_env_cfg:CartpoleEnvCfg",
     rl_games_cfg_entry_point=f"{_AGENTS}:rl_games_ppo_cfg",
     rl_games_fast_cfg_entry_point=f"{_AGENTS}:rl_games_fast_ppo_cfg",
+    rl_games_with_symmetry_cfg_entry_point=f"{_AGENTS}:rl_games_symmetric_ppo_cfg",
     rsl_rl_cfg_entry_point=f"{_AGENTS}.rsl_rl_ppo_cfg:CartpolePPORunnerCfg",
     rsl_rl_with_symmetry_cfg_entry_point=f"{_AGENTS}.rsl_rl_ppo_cfg:CartpolePPORunnerWithSymmetryCfg",
     skrl_cfg_entry_point=f"{_AGENTS}:skrl_ppo_cfg.yaml",

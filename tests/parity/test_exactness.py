@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -19,7 +20,13 @@ def _leave_no_env() -> Iterator[None]:
 
 
 def _trace(
-    num_envs: int, *, replay: bool, threads: int | None = 1, steps: int = STEPS, change: Callable | None = None
+    num_envs: int,
+    *,
+    replay: bool,
+    threads: int | None = 1,
+    steps: int = STEPS,
+    change: Callable | None = None,
+    skip_idle: bool = True,
 ) -> list[tuple[torch.Tensor, ...]]:
     """Observations, rewards and both dones of every step under random pushes; ``change(env)`` runs half-way."""
     from cartpole_lab.physics.replay import NewtonReplayManager
@@ -28,6 +35,7 @@ def _trace(
     cfg, _ = load_cfg(agent=None)
     cfg.sim.physics.solver_cfg.replay = replay
     cfg.sim.physics.solver_cfg.num_threads = threads
+    cfg.sim.physics.solver_cfg.skip_idle_solver = skip_idle
     env = make_env(cfg, num_envs=num_envs, device="cpu", seed=3)
     env.reset()
     pushes = torch.Generator().manual_seed(0)
@@ -51,15 +59,19 @@ def _first_difference(one: list, other: list) -> int | None:
     return None
 
 
+@pytest.mark.parametrize("skip_idle", [False, True], ids=["upstreams_solver", "idle_solver_skipped"])
 @pytest.mark.parametrize("num_envs", [1, 64, 1024])
-def test_replayed_is_eager(num_envs: int) -> None:
-    eager = _trace(num_envs, replay=False)
+def test_replayed_is_eager(num_envs: int, skip_idle: bool) -> None:
+    def trace(**how: Any) -> list[tuple[torch.Tensor, ...]]:
+        return _trace(num_envs, skip_idle=skip_idle, **how)
+
+    eager = trace(replay=False)
     assert any(bool((step[2] | step[3]).any()) for step in eager), "the trace has resets in it"
-    assert _first_difference(eager, _trace(num_envs, replay=True)) is None
+    assert _first_difference(eager, trace(replay=True)) is None
     if num_envs > 1:
-        assert _first_difference(eager, _trace(num_envs, replay=True, threads=2)) is None
+        assert _first_difference(eager, trace(replay=True, threads=2)) is None
     if num_envs == 64:  # slices of unequal size
-        assert _first_difference(eager, _trace(num_envs, replay=True, threads=3)) is None
+        assert _first_difference(eager, trace(replay=True, threads=3)) is None
 
 
 def _heavier(env) -> None:
@@ -101,3 +113,27 @@ def test_changes_take_effect_as_in_the_eager_step(change: Callable) -> None:
     assert _first_difference(unchanged, eager) in (60, 61), "the change shows in the numbers, and not before it"
     assert _first_difference(eager, _trace(64, replay=True, steps=120, change=change)) is None
     assert _first_difference(eager, _trace(64, replay=True, threads=2, steps=120, change=change)) is None
+
+
+def _apart(one: list, other: list, steps: int) -> torch.Tensor:
+    """Largest difference of each observed number over the first steps."""
+    return torch.stack([(a[0] - b[0]).abs().amax(0) for a, b in zip(one[:steps], other[:steps], strict=True)]).amax(0)
+
+
+def test_skipping_the_idle_solver_moves_nothing_beyond_rounding() -> None:
+    whole, skipping = (_trace(64, replay=True, skip_idle=skip) for skip in (False, True))
+    assert _first_difference(whole, skipping) is not None, "the switch does something"
+    # a second under random pushes; single precision has 1e-7 of the pole's 10 rad/s
+    assert (_apart(whole, skipping, 60) < torch.tensor([1e-5, 1e-4, 1e-4, 1e-3])).all()
+    for a, b in zip(whole, skipping, strict=True):
+        assert torch.equal(a[2], b[2]) and torch.equal(a[3], b[3]), "the same episodes end at the same steps"
+
+
+def test_the_solver_is_back_as_soon_as_a_limit_holds_a_cart() -> None:
+    whole, skipping, free = (
+        _trace(64, replay=True, steps=80, skip_idle=skip, change=change)
+        for skip, change in ((False, _narrower_rail), (True, _narrower_rail), (True, None))
+    )
+    assert (_apart(skipping, free, 80)[0] > 0.1).item(), "the narrower rail holds carts back"
+    # a bounce makes more of a rounding difference, and is still far from what the limit does
+    assert (_apart(whole, skipping, 80) < torch.tensor([1e-3, 2e-3, 1e-2, 2e-2])).all()

@@ -37,6 +37,37 @@ def test_every_agent_entry_loads() -> None:
         assert session.load_cfg(TASK, agent=entry)[1] is not None
 
 
+def test_the_symmetric_network_is_the_same_in_a_mirror_and_reads_as_a_plain_perceptron() -> None:
+    from rl_games.algos_torch.model_builder import ModelBuilder
+
+    from cartpole_lab.policies import MLPPolicy
+
+    params = session.load_cfg(TASK, agent="rl_games_with_symmetry_cfg_entry_point")[1]["params"]
+    shape = {"actions_num": 1, "input_shape": (4,), "num_seqs": 1, "value_size": 1}
+    model = ModelBuilder().load(params).build({**shape, "normalize_value": False, "normalize_input": False})
+
+    def ask(obs: torch.Tensor) -> dict[str, torch.Tensor]:
+        return model({"is_train": True, "prev_actions": torch.zeros(len(obs), 1), "obs": obs})
+
+    with torch.no_grad():
+        plain, mirrored = ask(OBS), ask(-OBS)
+    assert plain["mus"].abs().max() > 0.1 and plain["values"].std() > 0.01, "it is not all zero"
+    torch.testing.assert_close(mirrored["mus"], -plain["mus"])
+    torch.testing.assert_close(mirrored["values"], plain["values"])
+    near = OBS.clamp(-5, 5)
+    torch.testing.assert_close(MLPPolicy(model.state_dict(), params)(near), ask(near)["mus"].clamp(-1, 1).detach())
+
+
+def test_the_symmetric_network_refuses_what_has_no_mirror() -> None:
+    from rl_games.algos_torch.model_builder import ModelBuilder
+
+    params = session.load_cfg(TASK, agent="rl_games_with_symmetry_cfg_entry_point")[1]["params"]
+    params["network"]["mlp"]["activation"] = "elu"
+    build = {"actions_num": 1, "input_shape": (4,), "num_seqs": 1, "normalize_value": False, "normalize_input": False}
+    with pytest.raises(ValueError, match="'elu'"):
+        ModelBuilder().load(params).build(build)
+
+
 def test_rsl_rl_reads_back_as_itself() -> None:
     run = train("rsl_rl")
     from rsl_rl.models import MLPModel

@@ -13,6 +13,7 @@ import torch
 import yaml
 
 from cartpole_lab.policies import MLPPolicy, load_policy, policy_from_model, read_checkpoint
+from cartpole_lab.progress import ProgressLine
 from cartpole_lab.training import TrainingRun, train
 
 SMALL = {"num_envs": 64, "device": "cpu", "progress": False, "eval_episodes": 64}
@@ -122,12 +123,36 @@ def test_stop_when_solved_evaluates_what_the_latest_rollout_recommends(
 
     from cartpole_lab.watch import Watch
 
-    watch = Watch.__new__(Watch)
-    watch.stop_when_solved, watch.failed = True, 0
-    watch.env = SimpleNamespace(unwrapped=SimpleNamespace(num_envs=100, max_episode_length=300))
-    rewards = torch.full((16, 100, 1), pay / 300)
-    watch.algo = SimpleNamespace(experience_buffer=SimpleNamespace(tensor_dict={"rewards": rewards}))
+    raw = SimpleNamespace(
+        num_envs=100,
+        step_dt=1 / 60,
+        single_observation_space={"policy": torch.zeros(4)},
+        cfg=SimpleNamespace(episode_length_s=5.0),
+        reward_buf=torch.full((100,), pay / 300),
+    )
+    watch = Watch(SimpleNamespace(unwrapped=raw), {}, ProgressLine(False), None, True, 3, 64)
     time_outs = torch.zeros(100, dtype=torch.bool)
     time_outs[:timed_out] = True
     watch.step_done(ended, time_outs)
     assert watch._promising() is worth
+
+
+def test_an_agent_may_cut_its_episodes_while_evaluations_play_whole_ones(tmp_path: Path) -> None:
+    lengths = []
+    run = train(
+        **SMALL, agent="rl_games_with_symmetry_cfg_entry_point", seed=1, max_iterations=16, eval_interval=4,
+        log_root=tmp_path, on_epoch=lambda info: lengths.append(info.mean_length),
+    )  # fmt: skip
+    assert np.nanmax(lengths) <= 90, "1.5 s are 90 steps"
+    assert run.evaluation.lengths.max() > 90
+    assert "\nepisode_length_s: 5.0\n" in (run.log_dir / "params/env.yaml").read_text(), "the task's own"
+
+
+def test_stopping_when_solved_says_when_that_was(tmp_path: Path) -> None:
+    run = train(
+        **{**SMALL, "num_envs": 512, "eval_episodes": 512}, agent="rl_games_with_symmetry_cfg_entry_point", seed=0,
+        stop_when_solved=True, max_iterations=60, log_root=tmp_path,
+    )  # fmt: skip
+    assert run.epochs < 60 and run.solved
+    assert run.solved_s is not None and run.wall_s_train <= run.solved_s < run.wall_s_total
+    assert json.loads((run.log_dir / "summary.json").read_text())["solved_s"] == round(run.solved_s, 2)

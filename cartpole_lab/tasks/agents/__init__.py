@@ -7,9 +7,12 @@ in the GPU if there is one, else the CPU.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from cartpole_lab.startup import import_rl_games
 
 
 def load_rl_games_cfg(path: Path) -> dict[str, Any]:
@@ -27,6 +30,9 @@ def load_rl_games_cfg(path: Path) -> dict[str, Any]:
     settings = yaml.full_load(path.read_text(encoding="utf-8"))
     device = "cuda:0" if torch.cuda.is_available() else "cpu"
     settings["params"]["config"].update(device=device, device_name=device)
+    if settings["params"]["network"]["name"] == "symmetric_actor_critic":
+        with import_rl_games():
+            importlib.import_module(f"{__name__}.symmetric")  # makes the name known to rl-games
     return settings
 
 
