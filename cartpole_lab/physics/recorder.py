@@ -3,7 +3,7 @@
 While a recording is made, ``warp.launch`` and ``warp.launch_tiled`` are wrapped (and put back afterwards). The wrapper
 changes three things, none of which changes a number:
 
-* A launch over nothing is left out.
+* A launch over nothing is left out, and so is one that sums over the tendons of a model without any.
 * A kernel whose first statement returns when there is no contact (or no candidate for one) is recorded behind that very
   condition. It is tested at every replay, so contacts work as soon as there is one.
 * A kernel that uses Warp tiles keeps them in memory of its module, so one module must not run on two threads at once.
@@ -29,6 +29,10 @@ NEEDS_CONTACTS = (
     "_preprocess_tactile_contacts",
 )
 """Kernels that do nothing unless there is a contact (``nacon``)."""
+
+
+NEEDS_TENDONS = ("_qderiv_tendon_damping",)
+"""Kernels that subtract a sum over tendons, whose number is their first input."""
 
 
 class ModuleCopies:
@@ -67,7 +71,7 @@ def record(launches: Callable[[], None], data: Any, worker: int, copies: ModuleC
     def wrap(original: Callable) -> Callable:
         def launch(kernel: Any, *args: Any, **kwargs: Any) -> Any:
             dim = kwargs["dim"] if "dim" in kwargs else args[0]  # a tiled launch takes it by name only
-            if np.prod(dim) == 0:
+            if np.prod(dim) == 0 or (kernel.key.startswith(NEEDS_TENDONS) and kwargs["inputs"][0] == 0):
                 return None
             guard = None
             if kernel.key.startswith(NEEDS_CANDIDATES):
