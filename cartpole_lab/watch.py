@@ -57,7 +57,7 @@ class Watch:
         """Steps of this epoch so far."""
         self.whole_s: float = env.unwrapped.cfg.episode_length_s
         """Length of the task's episodes [s]."""
-        self.cut_s: float = params.get("env", {}).get("episode_length_s", self.whole_s)
+        self.cut_s: float = min(params.get("env", {}).get("episode_length_s", self.whole_s), self.whole_s)
         """Length at which the agent has them cut while it learns [s]."""
         self.solved_at: float | None = None
         """:func:`time.time` at which an evaluation had found the policy solved, with ``stop_when_solved``."""

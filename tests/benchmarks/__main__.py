@@ -88,8 +88,8 @@ def solved(args: argparse.Namespace) -> dict[str, Any]:
         "where_the_time_goes": {
             "start": statistics.median(r["solved_s"] - r["wall_s_train"] for r in runs),
             "training, with evaluations": statistics.median(r["wall_s_train"] for r in runs),
-            "then: a last evaluation": statistics.median(r["wall_s_total"] - r["solved_s"] for r in runs),
-            "then: curve and exit": statistics.median(r["after_s"] for r in runs),
+            "one more evaluation, after that": statistics.median(r["wall_s_total"] - r["solved_s"] for r in runs),
+            "curve and exit, after that": statistics.median(r["after_s"] for r in runs),
         },
     }
 

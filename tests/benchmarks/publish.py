@@ -92,7 +92,7 @@ def speed(figures: dict[str, Any]) -> str:
         text += "\nEnvironment steps a second, medians of rounds in which the sides take turns.\n\n"
     lines = [f"| {what} | {figures[key]:.2f} {unit} |" for key, what, unit in ROWS if key in figures]
     for name, seconds in figures.get("where_the_time_goes", {}).items():
-        lines.append(f"| of the time to a solved policy: {name} | {seconds:.1f} s |")
+        lines.append(f"| where the time goes: {name} | {seconds:.1f} s |")
     if lines:
         text += "| what | how much |\n| --- | ---: |\n" + "\n".join(lines) + "\n\n"
     return text + _machine(figures)
