@@ -19,12 +19,15 @@ from cartpole_lab.tasks.cartpole_env_cfg import CartpoleEnvCfg
 from cartpole_lab.tasks.robot import CARTPOLE_CFG, GROUND_CFG
 
 
-def config(*, upstream: bool = False, eager: bool = False, asset: str | None = None) -> Any:
+def config(*, upstream: bool = False, eager: bool = False, whole_solver: bool = False, asset: str | None = None) -> Any:
     """The environment of this repository, or Isaac Lab's own with this repository's files in it."""
     cfg = UpstreamEnvCfg() if upstream else CartpoleEnvCfg()
     if upstream:
         cfg.scene.ground.spawn = GROUND_CFG  # Isaac Lab's would be downloaded
     cfg.scene.robot.spawn.usd_path = asset or CARTPOLE_CFG.spawn.usd_path
+    if whole_solver:
+        for physics in (cfg.sim.physics.newton_mjwarp, cfg.sim.physics.default):
+            physics.solver_cfg.skip_idle_solver = False
     if eager:
         cfg.sim.physics = NewtonCfg(
             solver_cfg=MJWarpSolverCfg(njmax=5, nconmax=3, cone="pyramidal", impratio=1, integrator="implicitfast"),

@@ -41,6 +41,7 @@ def run(engine: str) -> dict[str, dict[str, np.ndarray]]:
         if engine == "newton":
             asset = str(reference_asset(folder))
             jobs |= {
+                "ours_whole_solver": {**drive, "steps": UPSTREAM_STEPS, "config": {"whole_solver": True}},
                 "ours_eager": {**drive, "steps": UPSTREAM_STEPS, "config": {"eager": True}},
                 "upstream": {**drive, "steps": UPSTREAM_STEPS, "config": {"upstream": True}},
                 "reference_asset": {**drive, "steps": REFERENCE_STEPS, "config": {"asset": asset}},
