@@ -265,9 +265,12 @@ def open_env(
     _simulation.enter_context(
         launch_simulation(cfg, {"headless": True, **(launcher_args or {}), "device": cfg.sim.device})
     )
-    _simulation.enter_context(one_torch_thread(when=cfg.sim.device == "cpu" and not has_camera(cfg)))
+    on_cpu = cfg.sim.device == "cpu"
+    _simulation.enter_context(one_torch_thread(when=on_cpu and not has_camera(cfg)))
     with paused_collector():
         import_simulator(newton)
+        if newton and on_cpu:
+            _simulation.enter_context(physics.shortcuts())
         _env = gym.make(task, cfg=cfg, render_mode=render_mode)
     # Isaac Lab 3.0 fills the joints' velocity limits when it first writes to the simulation. Until then they are zero,
     # and the very first reset would draw every start velocity as zero.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -118,6 +119,13 @@ def test_changes_take_effect_as_in_the_eager_step(change: Callable) -> None:
 def _apart(one: list, other: list, steps: int) -> torch.Tensor:
     """Largest difference of each observed number over the first steps."""
     return torch.stack([(a[0] - b[0]).abs().amax(0) for a, b in zip(one[:steps], other[:steps], strict=True)]).amax(0)
+
+
+@pytest.mark.parametrize("replay", [False, True], ids=["eager", "replayed"])
+def test_shortcuts_change_no_bit(replay: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    quick = _trace(64, replay=replay)
+    monkeypatch.setattr("cartpole_lab.physics.shortcuts", contextlib.nullcontext)
+    assert _first_difference(_trace(64, replay=replay), quick) is None
 
 
 def test_skipping_the_idle_solver_moves_nothing_beyond_rounding() -> None:
