@@ -214,7 +214,7 @@ def _warp_cache() -> Iterable[Check]:
             "set WARP_CACHE_PATH to a folder of yours",
         )
     else:
-        yield Check("Warp kernels", "ok", f"none compiled yet in {folder}: the first run takes half a minute longer")
+        yield Check("Warp kernels", "ok", f"none compiled yet in {folder}: the first run takes some 15 s longer")
 
 
 def _physics() -> Iterable[Check]:

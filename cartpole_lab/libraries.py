@@ -129,8 +129,6 @@ def train_with_library(
     env_cfg = session.load_cfg(task, agent=None, overrides=env_words)[0]
     check_assets(env_cfg)
     session.close_env()
-    if hasattr(physics, "prepare"):
-        physics.prepare(device)
     if num_envs is None and device == "cpu":
         num_envs = session.NUM_ENVS["cpu"]
     argv = ["--rl_library", library, "--task", task, "--device", device, "--seed", str(seed)]
@@ -142,7 +140,7 @@ def train_with_library(
 
         rich.reconfigure(force_jupyter=False)
     started_at, start = time.time(), time.perf_counter()
-    with one_torch_thread(when=device == "cpu" and not session.has_camera(env_cfg)):
+    with physics.compiling(device), one_torch_thread(when=device == "cpu" and not session.has_camera(env_cfg)):
         _run_isaaclab_train([*argv, *words])
     wall_s = time.perf_counter() - start
     log_dir = _newest_run(Path("logs") / library, task, since=started_at)

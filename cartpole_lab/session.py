@@ -12,6 +12,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from cartpole_lab.errors import UserError
@@ -224,7 +225,7 @@ def make_env(
     Raises:
         UserError: Something asked for isn't there.
     """
-    with paused_collector(), quietly() if quiet else contextlib.nullcontext():
+    with paused_collector(), quietly() if quiet else nullcontext():
         task, cfg, _ = configure(task_or_cfg, num_envs=num_envs, device=device, seed=seed, overrides=overrides)
         return open_env(task, cfg, render_mode=render_mode)
 
@@ -258,20 +259,19 @@ def open_env(
     check_assets(cfg)
     physics.check_available(cfg.sim.physics)
     close_env()
-    newton = type(cfg.sim.physics).__name__ == "NewtonCfg"
-    if newton:
-        physics.prepare(cfg.sim.device, say=announce, meanwhile=lambda: import_simulator(newton))
+    newton, on_cpu = type(cfg.sim.physics).__name__ == "NewtonCfg", cfg.sim.device == "cpu"
     # Kit for Isaac Sim, nothing for Newton: Isaac Lab decides, as in its own scripts.
     _simulation.enter_context(
         launch_simulation(cfg, {"headless": True, **(launcher_args or {}), "device": cfg.sim.device})
     )
-    on_cpu = cfg.sim.device == "cpu"
     _simulation.enter_context(one_torch_thread(when=on_cpu and not has_camera(cfg)))
-    with paused_collector():
+    with paused_collector(), physics.compiling(cfg.sim.device, say=announce) if newton else nullcontext() as ahead:
         import_simulator(newton)
         if newton and on_cpu:
             _simulation.enter_context(physics.shortcuts())
         _env = gym.make(task, cfg=cfg, render_mode=render_mode)
+        if ahead is not None:
+            ahead.add(*_env.unwrapped.sim.physics_manager.kernel_modules())
     # Isaac Lab 3.0 fills the joints' velocity limits when it first writes to the simulation. Until then they are zero,
     # and the very first reset would draw every start velocity as zero.
     _env.unwrapped.scene.write_data_to_sim()

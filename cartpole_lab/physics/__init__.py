@@ -16,11 +16,11 @@ from isaaclab_physx.physics import PhysxCfg
 from isaaclab_tasks.utils import PresetCfg
 
 from cartpole_lab.physics.availability import PhysicsUnavailable, check_available
-from cartpole_lab.physics.compile import prepare
+from cartpole_lab.physics.compile import compiling
 from cartpole_lab.physics.config import ReplayMJWarpSolverCfg
 from cartpole_lab.physics.shortcuts import shortcuts
 
-__all__ = ["CartpolePhysicsCfg", "PhysicsUnavailable", "check_available", "prepare", "shortcuts"]
+__all__ = ["CartpolePhysicsCfg", "PhysicsUnavailable", "check_available", "compiling", "shortcuts"]
 
 
 @configclass

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from isaaclab_newton.physics import MJWarpSolverCfg
     from newton import Model
     from newton.solvers import SolverMuJoCo
+    from warp._src.context import Module
 
+from .compile import modules_of
 from .fingerprint import deep_fingerprint, step_fingerprint
 from .idle import IdleSolverMuJoCo
 from .pool import ReplayPool
@@ -73,6 +75,15 @@ class NewtonReplayManager(NewtonMJWarpManager):
         if cls._model_changes:
             NewtonReplayManager._recheck = True
         super().step()
+
+    @classmethod
+    def kernel_modules(cls) -> list[Module]:
+        """Modules of the kernels that a step will launch, without launching any."""
+        steps = cls._solver._step  # counted in Python
+        try:
+            return modules_of(super()._simulate_physics_only)
+        finally:
+            cls._solver._step = steps
 
     @classmethod
     def _simulate_full(cls) -> None:

@@ -6,6 +6,7 @@ import gc
 import os
 import subprocess
 import sys
+import threading
 import time
 import types
 from pathlib import Path
@@ -72,7 +73,10 @@ def test_what_is_compiled_ahead_is_what_a_launch_uses(tmp_path: Path) -> None:
     (tmp_path / "run.py").write_text(
         "from cartpole_lab.physics import compile\n"
         "compile.MODULES = ('tiny_kernels',)\n"
-        "assert compile.prepare(say=lambda line: None)\n"
+        "said = []\n"
+        "with compile.compiling(say=said.append) as ahead: assert ahead\n"
+        "with compile.compiling(say=said.append) as ahead: assert ahead is None\n"
+        "assert len(said) == 1\n"
         "import tiny_kernels, warp as wp\n"
         "import warp._src.build as build\n"
         "def never(*args, **kwargs): raise AssertionError('compiled a second time')\n"
@@ -85,6 +89,61 @@ def test_what_is_compiled_ahead_is_what_a_launch_uses(tmp_path: Path) -> None:
     environment = {**os.environ, "WARP_CACHE_PATH": str(tmp_path / "cache"), "PYTHONPATH": paths}
     done = subprocess.run([sys.executable, str(tmp_path / "run.py")], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_a_module_that_somebody_needs_is_compiled_once_and_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    from warp._src.context import Module
+
+    from cartpole_lab.physics.compile import Ahead
+
+    compiled: list[tuple[str, bool]] = []
+    begun, go_on = threading.Event(), threading.Event()
+
+    def load(module: Module, device: object, block_dim: int | None = None) -> None:
+        compiled.append((module.name, threading.current_thread() is threading.main_thread()))
+        if module.name == "first":
+            begun.set()
+            assert go_on.wait(10)
+        if module.name == "last":  # taken on while the first one is being waited for
+            go_on.set()
+
+    monkeypatch.setattr(Module, "load", load)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    first, needed, last = (Module(name, None) for name in ("first", "needed", "last"))
+    with pytest.raises(KeyError), Ahead() as ahead:
+        ahead.add(first, needed, last)
+        assert begun.wait(10)
+        Module.load(needed, "cpu", 1)
+        assert compiled[1] == ("needed", True), "nobody had begun it"
+        ahead.finish()
+        assert compiled[2] == ("last", True), "rather than wait idly"
+        raise KeyError
+    assert Module.load is load
+    assert [name for name, _ in compiled].count("needed") == 1
+
+
+def test_the_modules_of_a_step_are_known_before_it_runs() -> None:
+    from warp._src.context import Module
+
+    from cartpole_lab.physics.snapshot import differences, snapshot
+
+    cfg, _ = load_cfg(agent=None)
+    cfg.sim.physics.solver_cfg.replay = False
+    env = make_env(cfg, num_envs=4, device="cpu").unwrapped
+    manager = env.sim.physics_manager
+    env.sim.step(render=False)  # takes in what was set while the scene was made
+    before = snapshot(manager), manager._solver._step
+    known = manager.kernel_modules()
+    assert differences(before[0]) == [] and manager._solver._step == before[1], "nothing has run"
+    loaded: set[Module] = set()
+    original = Module.load
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            Module, "load", lambda module, *args, **more: loaded.add(module) or original(module, *args, **more)
+        )
+        env.sim.step(render=False)
+    assert len(known) > 20
+    assert {module.name for module in loaded - set(known)} == set()
 
 
 def test_progress_needs_a_running_kernel_not_an_imported_module(monkeypatch: pytest.MonkeyPatch) -> None:
