@@ -6,6 +6,7 @@ makes the next, so a cell may be run twice.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import difflib
 import io
@@ -311,3 +312,10 @@ def close_env() -> None:
             SimulationContext.clear_instance()
     if "omni.kit.app" not in sys.modules:  # Kit ends the process when it closes, so it stays
         _simulation.close()
+
+
+@atexit.register
+def _close_at_exit() -> None:
+    """Leave nothing to Python's last moments, when modules are half gone; Kit closes by itself."""
+    if "omni.kit.app" not in sys.modules:
+        close_env()

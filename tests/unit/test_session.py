@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -106,3 +109,9 @@ def test_isaac_labs_own_cartpole_keeps_its_name() -> None:
 
     assert gym.spec("Isaac-Cartpole").kwargs["env_cfg_entry_point"].startswith("isaaclab_tasks")
     assert gym.spec("Isaac-Cartpole-v0").kwargs["env_cfg_entry_point"].startswith("cartpole_lab")
+
+
+def test_a_script_that_leaves_its_environment_open_ends_in_silence() -> None:
+    code = "from cartpole_lab.session import make_env\nmake_env(num_envs=2, device='cpu').reset()\nprint('end')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "end\n", "")
