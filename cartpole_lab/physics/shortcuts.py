@@ -2,8 +2,8 @@
 
 A step of an environment issues a dozen small kernel launches from Python, a reset ten more. ``warp.launch`` looks at
 every argument in some ten ways before it hands over an address, which takes several times longer than the kernel
-itself. Here Warp does all of that for the first launch of a kernel; later launches only compare types, and whatever
-they do not recognise goes to Warp.
+itself. Here Warp does all of that for the first launch of a kernel. Later launches write what changed since the one
+before, and whatever they do not recognise goes to Warp. A copy of a whole array goes the same short way.
 
 Isaac Lab asks of every tensor of indices whether it equals ``slice(None)``. It never does, and PyTorch takes as long
 over the answer as a small kernel.
@@ -27,6 +27,8 @@ _DEVICE = {"device"}
 _NUMBERS = (int, float, bool)
 _MOST_SHAPES = 1024
 """Shapes remembered for one argument, and sizes for one kernel; a reset makes tensors of every length."""
+_CHANGING = object()
+"""Stands for a value that has to be written again at every launch."""
 
 
 @dataclass(slots=True)
@@ -41,18 +43,24 @@ class _Argument:
     views: dict[tuple, Any] = field(default_factory=dict)
     """Warp's descriptions of tensors, by data type, shape and strides."""
 
-    def put(self, args: ctypes.Structure, value: Any, kernel: wp.Kernel, device: Any) -> None:
+    def put(self, args: ctypes.Structure, value: Any, kernel: wp.Kernel, device: Any) -> Any:
         """Write ``value`` into the arguments of a launch, as Warp would.
+
+        Returns:
+            What tells that a later value is the same: Warp's description of an array, a number itself.
 
         Raises:
             RuntimeError: The kernel does not take such a value; the message is Warp's.
         """
         kind = type(value)
         if kind is wp.array and value.ndim == self.ndim and value.dtype is self.type.dtype:
-            setattr(args, self.name, value.__ctype__())
-        elif kind in _NUMBERS and self.ndim is None:
+            mark = value.__ctype__()
+            setattr(args, self.name, mark)
+            return mark
+        if kind in _NUMBERS and self.ndim is None:
             setattr(args, self.name, value)
-        elif kind is torch.Tensor and self.ndim is not None and value.is_cpu and not value.requires_grad:
+            return value
+        if kind is torch.Tensor and self.ndim is not None and value.is_cpu and not value.requires_grad:
             key = value.dtype, value.shape, value.stride()
             view = self.views.get(key)
             if view is None:
@@ -63,8 +71,22 @@ class _Argument:
                 self.views[key] = view
             setattr(args, self.name, view)
             getattr(args, self.name).data = value.data_ptr()
-        else:
-            setattr(args, self.name, context.pack_arg(kernel, self.type, self.label, value, device))
+            return _CHANGING
+        setattr(args, self.name, context.pack_arg(kernel, self.type, self.label, value, device))
+        return None if value is None else _CHANGING
+
+
+@dataclass(slots=True)
+class _Filled:
+    """Arguments of the last launch. Most of them are those of the next."""
+
+    args: ctypes.Structure
+    marks: list[Any]
+
+    @classmethod
+    def empty(cls, struct: type[ctypes.Structure], length: int) -> _Filled:
+        """Nothing filled in yet."""
+        return cls(struct(), [_CHANGING] * length)
 
 
 @dataclass(slots=True)
@@ -74,6 +96,12 @@ class _Plan:
     struct: type[ctypes.Structure]
     arguments: tuple[_Argument, ...]
     bounds: dict[Any, Any] = field(default_factory=dict)
+    filled: list[_Filled] = field(default_factory=list)
+    """One, or none while a launch uses it."""
+    loaded: tuple[Any, Any] = (None, None)
+    """What Warp replaces when the kernel's module changes or is unloaded."""
+    forward: Callable | None = None
+    """The compiled kernel."""
 
     @classmethod
     def of(cls, kernel: wp.Kernel) -> _Plan | None:
@@ -100,17 +128,27 @@ class _Plan:
             self.bounds[key] = bounds
         if bounds.size == 0:
             return
-        args = self.struct()
-        for argument, value in zip(self.arguments, values, strict=True):
-            argument.put(args, value, kernel, device)
-        hooks = kernel.module.load(device, 1).get_kernel_hooks(kernel)
-        hooks.forward(ctypes.byref(bounds), ctypes.byref(args))
+        # Taken out while in use: a launch on another thread fills its own.
+        try:
+            filled = self.filled.pop()
+        except IndexError:
+            filled = _Filled.empty(self.struct, len(self.arguments))
+        args, marks = filled.args, filled.marks
+        for index, (value, mark) in enumerate(zip(values, marks, strict=True)):
+            if value is not mark and (type(value) is not wp.array or value.__ctype__() is not mark):
+                marks[index] = self.arguments[index].put(args, value, kernel, device)
+        module = kernel.module
+        if module.hashers is not self.loaded[0] or module.execs is not self.loaded[1]:
+            self.forward = module.load(device, 1).get_kernel_hooks(kernel).forward
+            self.loaded = module.hashers, module.execs
+        self.forward(ctypes.byref(bounds), ctypes.byref(args))
+        self.filled.append(filled)
 
 
 @contextlib.contextmanager
 def shortcuts() -> Iterator[None]:
     """Take the shortcuts in the block: on a CPU, with Newton."""
-    with _quick_launches(), _quick_indices():
+    with _quick_launches(), _quick_copies(), _quick_indices():
         yield
 
 
@@ -146,19 +184,47 @@ def _quick_launches() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _quick_indices() -> Iterator[None]:
-    """Let Newton's articulations take tensors of indices as they are."""
-    from isaaclab_newton.assets.articulation.articulation import Articulation
+def _quick_copies() -> Iterator[None]:
+    """Copy the whole of one array into another of its kind without Warp's questions about devices and strides."""
+    original, runtime = wp.array.assign, context.runtime
 
-    originals = {name: getattr(Articulation, name) for name in ("_resolve_env_ids", "_resolve_joint_ids")}
+    def assign(self: wp.array, src: Any) -> None:
+        plain = (
+            type(src) is wp.array
+            and src.dtype is self.dtype
+            and src.shape == self.shape
+            and src.is_contiguous
+            and self.is_contiguous
+            and src.device.is_cpu
+            and self.device.is_cpu
+            and src.grad is None
+            and src.ptr is not None
+        )
+        if plain and runtime.tape is None and runtime._apic_capture is None:
+            ctypes.memmove(self.ptr, src.ptr, src.shape[0] * src.strides[0])
+        else:
+            original(self, src)
 
-    def shortened(resolve: Callable) -> Callable:
-        return lambda self, ids: ids if type(ids) is torch.Tensor else resolve(self, ids)
-
-    for name, resolve in originals.items():
-        setattr(Articulation, name, shortened(resolve))
+    wp.array.assign = assign
     try:
         yield
     finally:
-        for name, resolve in originals.items():
-            setattr(Articulation, name, resolve)
+        wp.array.assign = original
+
+
+@contextlib.contextmanager
+def _quick_indices() -> Iterator[None]:
+    """Let a tensor know without a search that it is not a slice."""
+
+    def shortened(compare: Callable) -> Callable:
+        # What PyTorch answers too, after it has tried each of its overloads.
+        return lambda self, other: NotImplemented if type(other) is slice else compare(self, other)
+
+    names = "__eq__", "__ne__"
+    for name in names:
+        setattr(torch.Tensor, name, shortened(getattr(torch.Tensor, name)))
+    try:
+        yield
+    finally:
+        for name in names:
+            delattr(torch.Tensor, name)  # inherited from PyTorch's C++ class

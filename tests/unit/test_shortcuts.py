@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -102,27 +103,117 @@ def test_a_launch_that_is_recorded_is_warps_own(launches: list[str]) -> None:
     assert (out.numpy() == 1).all()
 
 
+def test_every_launch_gets_its_own_arguments(launches: list[str]) -> None:
+    """What is left over from the launch before is not taken for what comes now."""
+    numbers = [wp.full((2, 3), value, dtype=float, device="cpu") for value in (1.0, 2.0)]
+    chosen, out = wp.zeros(2, dtype=int, device="cpu"), wp.zeros((2, 3), device="cpu")
+    results = []
+    for values, factor, target in (
+        (numbers[0], 1.0, out),
+        (numbers[1], 1.0, out),
+        (numbers[1], 3.0, out),
+        (torch.full((2, 3), 5.0), 3.0, out),
+        (numbers[1], 3.0, wp.zeros((2, 3), device="cpu")),
+        (numbers[0], True, out),
+    ):
+        wp.launch(_mix, (2, 3), [values, chosen, factor, 0, False, wp.vec3()], [target], device="cpu")
+        results.append(target.numpy().ravel().tolist())
+    assert results == [[value] * 6 for value in (1.0, 2.0, 6.0, 15.0, 6.0, 1.0)]
+    assert launches == ["_mix"]
+
+
+def test_a_failed_launch_leaves_nothing_behind(launches: list[str]) -> None:
+    good = [wp.ones((2, 3), device="cpu"), wp.zeros(2, dtype=int, device="cpu"), 1.0, 0, False, wp.vec3()]
+    out = wp.zeros((2, 3), device="cpu")
+    for _ in range(2):
+        wp.launch(_mix, (2, 3), good, [out], device="cpu")
+    with pytest.raises(ValueError, match="along"):
+        wp.launch(_mix, (2, 3), [wp.full((2, 3), 9.0, dtype=float, device="cpu"), *good[1:5], "no"], [out])
+    wp.launch(_mix, (2, 3), good, [out], device="cpu")
+    assert (out.numpy() == 1).all()
+
+
+def test_threads_do_not_share_arguments(launches: list[str]) -> None:
+    rows = 20_000
+    chosen = wp.array(np.arange(rows), dtype=int, device="cpu")
+    wrong: list[int] = []
+
+    def work(value: float) -> None:
+        values, out = wp.full((rows, 3), value, dtype=float, device="cpu"), wp.zeros((rows, 3), device="cpu")
+        for repeat in range(60):
+            wp.launch(_mix, (rows, 3), [values, chosen, 1.0, repeat, False, wp.vec3()], [out], device="cpu")
+            wrong.append(int((out.numpy() != value + repeat).sum()))
+
+    work(0.0)
+    threads = [threading.Thread(target=work, args=(1000.0 * (i + 1),)) for i in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == [0] * 240
+
+
+def test_a_module_that_was_unloaded_is_loaded_again(launches: list[str]) -> None:
+    good = [wp.ones((2, 3), device="cpu"), wp.zeros(2, dtype=int, device="cpu"), 1.0, 0, False, wp.vec3()]
+    out = wp.zeros((2, 3), device="cpu")
+    for _ in range(2):
+        wp.launch(_mix, (2, 3), good, [out], device="cpu")
+    _mix.module.unload()
+    out.zero_()
+    wp.launch(_mix, (2, 3), good, [out], device="cpu")
+    assert (out.numpy() == 1).all()
+    assert launches == ["_mix"]
+
+
+def test_arrays_are_copied_as_without_shortcuts(launches: list[str]) -> None:
+    whole = np.arange(24, dtype=np.float32).reshape(4, 6)
+    strided = _array(whole)[:, ::2]
+    for source in (_array(whole[:, :3].copy()), strided, whole[:, 1:4], _array(whole[:2, :3].copy())):
+        target = wp.zeros((4, 3), dtype=float, device="cpu")
+        target.assign(source)
+        expected = np.zeros((4, 3), dtype=np.float32)
+        numbers = source if isinstance(source, np.ndarray) else source.numpy()
+        expected.ravel()[: numbers.size] = numbers.ravel()
+        assert np.array_equal(target.numpy(), expected)
+    with pytest.raises(RuntimeError):
+        wp.zeros((4, 3), dtype=float, device="cpu").assign(wp.zeros((4, 3), dtype=wp.float64, device="cpu"))
+    with pytest.raises(RuntimeError):
+        wp.zeros((4, 3), dtype=float, device="cpu").assign(wp.zeros((9, 3), dtype=float, device="cpu"))
+    empty = wp.zeros((0, 3), dtype=float, device="cpu")
+    empty.assign(wp.zeros((0, 3), dtype=float, device="cpu"))
+
+
+def test_a_copy_that_is_recorded_is_warps_own(launches: list[str]) -> None:
+    source, target = wp.ones(4, dtype=float, device="cpu"), wp.zeros(4, dtype=float, device="cpu")
+    with wp.ScopedCapture(device="cpu") as capture:
+        target.assign(source)
+    source.fill_(3.0)
+    wp.capture_launch(capture.graph)
+    assert target.numpy().tolist() == [3.0] * 4
+
+
+def test_tensors_compare_as_without_shortcuts() -> None:
+    numbers = torch.arange(3)
+    others = [slice(None), slice(0, 2), None, 1, 1.0, "text", torch.tensor([0, 5, 2]), np.int64(1), [0, 1]]
+
+    def answers() -> list:
+        both = [(numbers == other, numbers != other) for other in others]
+        return [tuple(a.tolist() if isinstance(a, torch.Tensor) else a for a in pair) for pair in both]
+
+    plain = answers()
+    with shortcuts():
+        assert answers() == plain
+    assert answers() == plain
+    assert plain[0] == (False, True)
+
+
 def test_everything_is_put_back_after_an_error() -> None:
-    from isaaclab_newton.assets.articulation.articulation import Articulation
+    def state() -> tuple:
+        return wp.launch, wp.array.assign, torch.Tensor.__eq__, torch.Tensor.__ne__
 
-    before = wp.launch, Articulation._resolve_env_ids, Articulation._resolve_joint_ids
+    before = state()
     with pytest.raises(KeyError), shortcuts():
-        assert wp.launch is not before[0]
+        assert all(ours is not theirs for ours, theirs in zip(state(), before, strict=True))
         raise KeyError
-    assert (wp.launch, Articulation._resolve_env_ids, Articulation._resolve_joint_ids) == before
-
-
-def test_indices_resolve_as_without_shortcuts() -> None:
-    from isaaclab_newton.assets.articulation.articulation import Articulation
-
-    from cartpole_lab.session import close_env, make_env
-
-    close_env()
-    plain = Articulation._resolve_env_ids, Articulation._resolve_joint_ids
-    robot = make_env(num_envs=4, device="cpu").unwrapped.scene["robot"]
-    quick = Articulation._resolve_env_ids, Articulation._resolve_joint_ids
-    for theirs, ours in zip(plain, quick, strict=True):
-        assert ours is not theirs
-        for ids in (None, slice(None), [0, 1], torch.tensor([0, 1], dtype=torch.int32), wp.array([1], dtype=int)):
-            assert ours(robot, ids).numpy().tolist() == theirs(robot, ids).numpy().tolist()
-    close_env()
+    assert state() == before
+    assert not {"__eq__", "__ne__"} & vars(torch.Tensor).keys()
