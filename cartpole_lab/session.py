@@ -252,6 +252,7 @@ def open_env(
     global _env
     import gymnasium as gym
     from isaaclab.app import launch_simulation
+    from isaaclab.utils.string import string_to_callable
 
     import cartpole_lab.physics as physics
     import cartpole_lab.tasks  # noqa: F401
@@ -272,7 +273,10 @@ def open_env(
             _simulation.enter_context(physics.shortcuts())
         _env = gym.make(task, cfg=cfg, render_mode=render_mode)
         if ahead is not None:
-            ahead.add(*_env.unwrapped.sim.physics_manager.kernel_modules())
+            sim = _env.unwrapped.sim
+            if isinstance(sim.physics_manager, str):  # a name that Isaac Lab looks up six times a step
+                sim.physics_manager = string_to_callable(str(sim.physics_manager))
+            ahead.add(*sim.physics_manager.kernel_modules())
     # Isaac Lab 3.0 fills the joints' velocity limits when it first writes to the simulation. Until then they are zero,
     # and the very first reset would draw every start velocity as zero.
     _env.unwrapped.scene.write_data_to_sim()

@@ -42,6 +42,8 @@ logger = logging.getLogger(__name__)
 
 MIN_WORLDS_PER_THREAD = 128
 """With fewer worlds, waking a thread costs about as much as it saves."""
+HEAD_START_WORLDS = 32
+"""Worlds that the calling thread steps while the others wake."""
 
 
 class NewtonReplayManager(NewtonMJWarpManager):
@@ -198,7 +200,8 @@ class NewtonReplayManager(NewtonMJWarpManager):
     @classmethod
     def _record_slices(cls, repeats: int, threads: int) -> list[list[wp.Graph]]:
         backend, count = cls.backend, cls.backend.model.world_count
-        bounds = [count * i // threads for i in range(threads + 1)]
+        start = min(HEAD_START_WORLDS, count - threads)
+        bounds = [0, *(start + (count - start) * i // threads for i in range(1, threads + 1))]
         groups = []
         for worker in range(threads):
             part = slice_worlds(
