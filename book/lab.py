@@ -64,8 +64,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except FileNotFoundError as error:
         print(error)
         return 1
+    environment = lab_environment(paths.BUILD / "lab" / "config")
+    os.chdir(paths.ROOT)
+    if os.name == "posix":  # JupyterLab takes this process's place, so whatever ends this ends that
+        os.execve(command[0], command, environment)
     try:
-        return subprocess.call(command, env=lab_environment(paths.BUILD / "lab" / "config"), cwd=paths.ROOT)
+        return subprocess.call(command, env=environment)
     except KeyboardInterrupt:
         return 0
 

@@ -52,6 +52,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         finally:
             process.terminate()
             process.wait(timeout=20)
+            with socket.socket() as probe:
+                assert probe.connect_ex(("127.0.0.1", port)) != 0, "JupyterLab outlives the command that started it"
             for path, content in lessons.items():  # JupyterLab writes its kernel's details into what it opens
                 if path.read_bytes() != content:
                     path.write_bytes(content)
