@@ -272,10 +272,10 @@ def open_env(
         if newton and on_cpu:
             _simulation.enter_context(physics.shortcuts())
         _env = gym.make(task, cfg=cfg, render_mode=render_mode)
+        sim = _env.unwrapped.sim
+        if newton and isinstance(sim.physics_manager, str):  # a name that Isaac Lab looks up six times a step
+            sim.physics_manager = string_to_callable(str(sim.physics_manager))
         if ahead is not None:
-            sim = _env.unwrapped.sim
-            if isinstance(sim.physics_manager, str):  # a name that Isaac Lab looks up six times a step
-                sim.physics_manager = string_to_callable(str(sim.physics_manager))
             ahead.add(*sim.physics_manager.kernel_modules())
     # Isaac Lab 3.0 fills the joints' velocity limits when it first writes to the simulation. Until then they are zero,
     # and the very first reset would draw every start velocity as zero.
