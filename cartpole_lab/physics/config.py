@@ -21,6 +21,12 @@ class ReplayMJWarpSolverCfg(MJWarpSolverCfg):
     Their result is then the unconstrained acceleration up to rounding. ``False`` gives upstream's very bits.
     """
 
+    skip_unreachable_contacts: bool = True
+    """Whether a CPU looks for contacts only if two shapes can meet in some position of the joints.
+
+    No number changes.
+    """
+
     num_threads: int | None = None
     """Threads that share the worlds of a recorded step. ``None``: one per core, while each has 128 worlds or more.
 

@@ -67,16 +67,14 @@ class NewtonReplayManager(NewtonMJWarpManager):
         if getattr(solver_cfg, "replay", False) and not cls._active_extended_state_attributes:
             solver_cfg = replace(solver_cfg, disable_sensors=True)
         solver = super()._create_solver(model, solver_cfg)
-        if getattr(solver_cfg, "skip_idle_solver", False) and PhysicsManager._device == "cpu":
-            solver.__class__ = IdleSolverMuJoCo  # adds no data; upstream names the class it makes
+        if hasattr(solver_cfg, "replay") and PhysicsManager._device == "cpu" and not solver.use_mujoco_cpu:
+            IdleSolverMuJoCo.adopt(
+                solver,
+                skips_solver=solver_cfg.skip_idle_solver,
+                skips_contacts=solver_cfg.skip_unreachable_contacts,
+                on_change=cls._look_again,
+            )
         return solver
-
-    @classmethod
-    def step(cls) -> None:
-        """Advance the simulation by one call; model changes made since the last call take effect first."""
-        if cls._model_changes:
-            NewtonReplayManager._recheck = True
-        super().step()
 
     @classmethod
     def kernel_modules(cls) -> list[Module]:
@@ -172,6 +170,11 @@ class NewtonReplayManager(NewtonMJWarpManager):
             NewtonReplayManager._recheck = False
             return deep_fingerprint(cls) == cls._recorded_deep
         return True
+
+    @classmethod
+    def _look_again(cls) -> None:
+        """The model has changed: see before the next replay whether that touches anything baked in."""
+        NewtonReplayManager._recheck = True
 
     @classmethod
     def _record(cls, simulate: Callable[[], None], repeats: int, threads: int) -> bool:

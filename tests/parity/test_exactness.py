@@ -28,6 +28,7 @@ def _trace(
     steps: int = STEPS,
     change: Callable | None = None,
     skip_idle: bool = True,
+    skip_contacts: bool = True,
 ) -> list[tuple[torch.Tensor, ...]]:
     """Observations, rewards and both dones of every step under random pushes; ``change(env)`` runs half-way."""
     from cartpole_lab.physics.replay import NewtonReplayManager
@@ -37,6 +38,7 @@ def _trace(
     cfg.sim.physics.solver_cfg.replay = replay
     cfg.sim.physics.solver_cfg.num_threads = threads
     cfg.sim.physics.solver_cfg.skip_idle_solver = skip_idle
+    cfg.sim.physics.solver_cfg.skip_unreachable_contacts = skip_contacts
     env = make_env(cfg, num_envs=num_envs, device="cpu", seed=3)
     env.reset()
     pushes = torch.Generator().manual_seed(0)
@@ -126,6 +128,12 @@ def test_shortcuts_change_no_bit(replay: bool, monkeypatch: pytest.MonkeyPatch) 
     quick = _trace(64, replay=replay)
     monkeypatch.setattr("cartpole_lab.physics.shortcuts", contextlib.nullcontext)
     assert _first_difference(_trace(64, replay=replay), quick) is None
+
+
+@pytest.mark.parametrize("skip_idle", [False, True], ids=["upstreams_solver", "idle_solver_skipped"])
+def test_leaving_out_contacts_changes_no_bit(skip_idle: bool) -> None:
+    sides = [_trace(64, replay=True, skip_idle=skip_idle, skip_contacts=skip) for skip in (False, True)]
+    assert _first_difference(*sides) is None
 
 
 def test_skipping_the_idle_solver_moves_nothing_beyond_rounding() -> None:
