@@ -40,6 +40,8 @@ def import_simulator(newton: bool) -> None:
         newton: Whether Newton simulates; its solver would otherwise be imported in the midst of making it.
     """
     global _frozen
+    # MuJoCo imports it for its window, and it tries every library that it finds in a process of its own.
+    sys.modules.setdefault("glfw", _Later("glfw"))
     importlib.import_module("isaaclab.envs")
     if newton:
         with _untracked_kernels():
@@ -63,8 +65,19 @@ def _untracked_kernels() -> Iterator[None]:
         Module._find_references = original
 
 
-class _Compiler(types.ModuleType):
-    """Stands for ``torch._dynamo`` until something is asked of it that only the compiler itself can answer."""
+class _Later(types.ModuleType):
+    """Stands for a module until something is asked of it that only the module itself can answer."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("__file__", "__warningregistry__"):  # which others ask of every module there is
+            raise AttributeError(name)
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+class _Compiler(_Later):
+    """Stands for ``torch._dynamo``, and answers what is asked of it where nothing is compiled."""
 
     config = types.SimpleNamespace()
 
@@ -75,11 +88,6 @@ class _Compiler(types.ModuleType):
     @staticmethod
     def graph_break() -> None:
         """Nothing is compiled, so there is no graph to break."""
-
-    def __getattr__(self, name: str) -> Any:
-        if sys.modules.get(self.__name__) is self:
-            del sys.modules[self.__name__]
-        return getattr(importlib.import_module(self.__name__), name)
 
 
 @contextlib.contextmanager

@@ -193,6 +193,20 @@ def test_networks_that_are_compiled_get_the_compiler() -> None:
     )
 
 
+def test_mujocos_window_library_is_imported_when_it_is_used() -> None:
+    code = (
+        "from cartpole_lab.session import make_env\n"
+        "import sys\n"
+        "make_env(num_envs=2, device='cpu')\n"
+        "assert 'mujoco.glfw' in sys.modules and 'glfw.library' not in sys.modules\n"
+        "import glfw, mujoco.glfw\n"
+        "assert glfw.__version__.count('.') and glfw.VISIBLE == mujoco.glfw.glfw.VISIBLE\n"
+        "assert 'glfw.library' in sys.modules and sys.modules['glfw'].__file__\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0, run.stderr
+
+
 def test_warp_keeps_track_of_kernels_again_after_the_import() -> None:
     run_fresh(
         "from warp._src.context import Module\n"
