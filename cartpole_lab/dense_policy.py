@@ -9,8 +9,7 @@ import torch
 from torch import nn
 
 from cartpole_lab.errors import UserError
-
-_ACTIVATIONS: dict[str, type[nn.Module]] = {"elu": nn.ELU, "relu": nn.ReLU, "tanh": nn.Tanh, "selu": nn.SELU}
+from cartpole_lab.policies import ACTIVATIONS
 
 
 class DensePolicy(nn.Module):
@@ -49,8 +48,8 @@ class DensePolicy(nn.Module):
         Raises:
             UserError: No dense layer under the prefixes, or an unknown activation.
         """
-        if activation.lower() not in _ACTIVATIONS:
-            raise UserError(f"activation {activation!r} is not known: expected one of {', '.join(_ACTIVATIONS)}")
+        if activation.lower() not in ACTIVATIONS:
+            raise UserError(f"activation {activation!r} is not known: expected one of {', '.join(ACTIVATIONS)}")
         names = [name for prefix in prefixes for name in _in_order(state, prefix)]
         if not names:
             raise UserError(f"the checkpoint has no dense layers named {' or '.join(prefixes)}")
@@ -59,7 +58,7 @@ class DensePolicy(nn.Module):
             weight = state[f"{name}weight"]
             layer = nn.Linear(weight.shape[1], weight.shape[0])
             layer.load_state_dict({"weight": weight, "bias": state[f"{name}bias"]})
-            layers += [layer, _ACTIVATIONS[activation.lower()]()]
+            layers += [layer, ACTIVATIONS[activation.lower()]()]
         return cls(nn.Sequential(*layers[:-1]), action_limit)
 
     def set_normalizer(self, mean: torch.Tensor, scale: torch.Tensor, limit: float | None = None) -> None:

@@ -17,7 +17,8 @@ from cartpole_lab.errors import UserError
 Policy = Callable[[torch.Tensor], torch.Tensor]
 """Observations ``(n, obs_dim)`` to actions ``(n, act_dim)``, without exploring."""
 
-_ACTIVATIONS: dict[str, type[nn.Module]] = {"elu": nn.ELU, "relu": nn.ReLU, "tanh": nn.Tanh, "selu": nn.SELU}
+ACTIVATIONS: dict[str, type[nn.Module]] = {"elu": nn.ELU, "relu": nn.ReLU, "tanh": nn.Tanh, "selu": nn.SELU}
+"""Activations that the agents of the four libraries may name."""
 
 
 class MLPPolicy(nn.Module):
@@ -47,11 +48,11 @@ class MLPPolicy(nn.Module):
         activation = params.get("network", {}).get("mlp", {}).get("activation", "elu")
         prefix = "a2c_network.actor_mlp."
         indices = sorted({int(k[len(prefix) :].split(".")[0]) for k in model if k.startswith(prefix)})
-        if not indices or "a2c_network.mu.weight" not in model or activation not in _ACTIVATIONS:
+        if not indices or "a2c_network.mu.weight" not in model or activation not in ACTIVATIONS:
             raise UserError("this checkpoint holds no perceptron actor of rl-games (a2c_network.actor_mlp and .mu)")
         layers: list[nn.Module] = []
         for index in indices:
-            layers += [_linear(model, f"{prefix}{index}"), _ACTIVATIONS[activation]()]
+            layers += [_linear(model, f"{prefix}{index}"), ACTIVATIONS[activation]()]
         self.body = nn.Sequential(*layers, _linear(model, "a2c_network.mu"))
         obs_dim = self.body[0].in_features
         mean = model.get("running_mean_std.running_mean", torch.zeros(obs_dim))
