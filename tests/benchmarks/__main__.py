@@ -85,13 +85,18 @@ def solved(args: argparse.Namespace) -> dict[str, Any]:
         "solved_runs": runs,
         "solved_all": all(run["solved"] for run in runs),
         "peak_rss_gb": _train(args, 0, "--num_envs", "1024", "--max_iterations", "10")["peak_rss_gb"],
-        "where_the_time_goes": {
-            "start": statistics.median(r["solved_s"] - r["wall_s_train"] for r in runs),
-            "training, with evaluations": statistics.median(r["wall_s_train"] for r in runs),
-            "one more evaluation, after that": statistics.median(r["wall_s_total"] - r["solved_s"] for r in runs),
-            "curve and exit, after that": statistics.median(r["after_s"] for r in runs),
-        },
     }
+
+
+def where(args: argparse.Namespace) -> dict[str, Any]:
+    """Seconds of each stage of a cold training: medians, a seed a round."""
+    runs: list[dict[str, float]] = []
+    for seed in range(args.rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder) / "where.json"
+            _run([sys.executable, "tests/benchmarks/where.py", str(out), *_training(args, seed, folder)])
+            runs.append(json.loads(out.read_text()))
+    return {"where_the_time_goes": {stage: statistics.median(run[stage] for run in runs) for stage in runs[0]}}
 
 
 def shipped(args: argparse.Namespace) -> dict[str, Any]:
@@ -154,6 +159,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "startup": startup,
     "steps": steps,
     "solved": solved,
+    "where": where,
     "retrain": retrain,
     "first_ever": first_ever,
     "scaling": scaling,
@@ -161,22 +167,27 @@ PARTS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
 }
 
 
+def _training(args: argparse.Namespace, seed: int, folder: str) -> list[str]:
+    """The words of ``make train``, for one seed."""
+    sizes = ["--num_envs", str(args.num_envs), "--seed", str(seed)]
+    return [*TRAIN, *sizes, "--device", args.device, "--log_root", folder]
+
+
 def _train(args: argparse.Namespace, seed: int, *more: str) -> dict[str, Any]:
     """One cold ``cartpole-lab train`` until solved."""
     with tempfile.TemporaryDirectory() as folder:
         before = time.time()
-        sizes = ["--num_envs", str(args.num_envs)]
-        words = [*TRAIN, *sizes, "--seed", str(seed), "--device", args.device, "--log_root", folder, *more]
+        words = [*_training(args, seed, folder), *more]
         process = subprocess.Popen([sys.executable, "-m", "cartpole_lab.cli", *words], stdout=subprocess.DEVNULL)
         _, _, usage = os.wait4(process.pid, 0)
         summary = json.loads(next(Path(folder).glob("*/*/summary.json")).read_text())
     wall_s = time.time() - before
     keys = ("seed", "epochs", "solved_s", "wall_s_total", "wall_s_train", "mean_return", "timeout_share", "solved")
     run = {key: summary[key] for key in keys}
-    run["after_s"] = max(0.0, wall_s - summary["wall_s_total"])
     run["peak_rss_gb"] = usage.ru_maxrss / 2**20
     outcome = f"return {run['mean_return']:.3f}, time-outs {100 * run['timeout_share']:.2f} %"
-    print(f"  seed {seed}: {run['solved_s']} s, {outcome}", flush=True)
+    clock = f"solved after {run['solved_s']} s" if run["solved_s"] else f"not stopped, {wall_s:.1f} s"
+    print(f"  seed {seed}: {clock}, then {outcome}", flush=True)
     return run
 
 

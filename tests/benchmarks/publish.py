@@ -91,10 +91,12 @@ def speed(figures: dict[str, Any]) -> str:
             text += f"| {int(num_envs):,} | {ours} | {shipped} | {mujoco} | {row['ratio_to_shipped']:.1f} |\n"
         text += "\nEnvironment steps a second, medians of rounds in which the sides take turns.\n\n"
     lines = [f"| {what} | {figures[key]:.2f} {unit} |" for key, what, unit in ROWS if key in figures]
-    for name, seconds in figures.get("where_the_time_goes", {}).items():
-        lines.append(f"| where the time goes: {name} | {seconds:.1f} s |")
     if lines:
         text += "| what | how much |\n| --- | ---: |\n" + "\n".join(lines) + "\n\n"
+    if "where_the_time_goes" in figures:
+        stages = [f"| {name} | {seconds:.1f} s |" for name, seconds in figures["where_the_time_goes"].items()]
+        text += "| where a cold training spends its time | |\n| --- | ---: |\n" + "\n".join(stages) + "\n\n"
+        text += "Medians; the evaluations include the last one, after the clock has stopped.\n\n"
     return text + _machine(figures)
 
 
