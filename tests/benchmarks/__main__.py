@@ -94,7 +94,7 @@ def where(args: argparse.Namespace) -> dict[str, Any]:
     for seed in range(args.rounds):
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder) / "where.json"
-            _run([sys.executable, "tests/benchmarks/where.py", str(out), *_training(args, seed, folder)])
+            _run([sys.executable, "-m", "tests.benchmarks.where", str(out), *_training(args, seed, folder)])
             runs.append(json.loads(out.read_text()))
     return {"where_the_time_goes": {stage: statistics.median(run[stage] for run in runs) for stage in runs[0]}}
 

@@ -1,6 +1,6 @@
 """Where a cold training spends its seconds: ``cartpole-lab`` with a clock on each of its stages.
 
-    python tests/benchmarks/where.py where.json train --num_envs 512 --stop_when_solved
+    python -m tests.benchmarks.where where.json train --num_envs 512 --stop_when_solved
 
 Every moment counts for the innermost stage that it belongs to; making the environment and evaluations count as a whole.
 """
