@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -49,14 +50,28 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                     assert process.poll() is None, (output / "log").read_text()
                     time.sleep(0.5)
             yield address
+            _wait_for_kernels(address)
         finally:
             process.terminate()
-            process.wait(timeout=20)
+            try:
+                process.wait(timeout=20)
+            finally:
+                process.kill()
             with socket.socket() as probe:
                 assert probe.connect_ex(("127.0.0.1", port)) != 0, "JupyterLab outlives the command that started it"
             for path, content in lessons.items():  # JupyterLab writes its kernel's details into what it opens
                 if path.read_bytes() != content:
                     path.write_bytes(content)
+
+
+def _wait_for_kernels(address: str) -> None:
+    """Return when no kernel is just starting: JupyterLab hangs if it is told to stop a kernel that still imports."""
+    for _ in range(120):
+        with urllib.request.urlopen(f"{address}/api/kernels?token={TOKEN}", timeout=5) as answer:
+            if all(kernel["execution_state"] == "idle" for kernel in json.load(answer)):
+                return
+        time.sleep(0.5)
+    raise TimeoutError("a kernel did not become idle within a minute")
 
 
 def test_it_asks_for_a_token(lab: str) -> None:
@@ -95,6 +110,7 @@ def test_a_click_opens_a_lesson_with_its_pictures(lab: str, browser: Any) -> Non
     page = browser.new_page(viewport={"width": 1300, "height": 900})
     page.goto(f"{lab}/?token={TOKEN}")
     lesson = next(path for path in sorted((ROOT / "notebooks").glob("*.ipynb")))
+    page.wait_for_load_state("networkidle")  # on a cold machine the link is there before what answers to it
     page.locator(
         f'.jp-MarkdownViewer table a[data-commandlinker-args*="{lesson.name}"], a[href*="{lesson.name}"]'
     ).first.click()
