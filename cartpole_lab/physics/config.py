@@ -24,7 +24,8 @@ class ReplayMJWarpSolverCfg(MJWarpSolverCfg):
     skip_unreachable_contacts: bool = True
     """Whether a CPU looks for contacts only if two shapes can meet in some position of the joints.
 
-    No number changes.
+    No number changes. Shapes are looked at when the solver is made and whenever it is told of a change, which Isaac
+    Lab's methods do; whoever writes into MuJoCo-Warp's arrays by hand calls ``notify_model_changed`` or says ``False``.
     """
 
     num_threads: int | None = None
