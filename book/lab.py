@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NoReturn
 
 from bookbuild import paths
 
@@ -24,17 +23,9 @@ _SETTINGS = {
 _FIRST_PAGE = "/lab/tree/notebooks/README.md"
 
 
-def lab_command(arguments: Sequence[str] = ()) -> list[str]:
-    """The command line that starts JupyterLab.
-
-    Raises:
-        FileNotFoundError: JupyterLab is not installed.
-    """
-    script = shutil.which("jupyter-lab", path=str(Path(sys.executable).parent)) or shutil.which("jupyter-lab")
-    if script is None:
-        raise FileNotFoundError("jupyter-lab is not installed; 'make lab' installs it")
+def lab_options(arguments: Sequence[str] = ()) -> list[str]:
+    """JupyterLab's options: ours, then those of the command line, which win."""
     return [
-        script,
         # The repository is the root, so that the lessons' pictures in book/ can be shown.
         f"--ServerApp.root_dir={paths.ROOT}",
         "--ServerApp.ip=127.0.0.1",
@@ -56,23 +47,28 @@ def lab_environment(folder: Path) -> dict[str, str]:
     return environment
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run JupyterLab until it is stopped; its exit status."""
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run JupyterLab in this process until it is stopped, then end the process with its exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    try:
-        command = lab_command(arguments)
-    except FileNotFoundError as error:
-        print(error)
-        return 1
-    environment = lab_environment(paths.BUILD / "lab" / "config")
+    os.environ.update(lab_environment(paths.BUILD / "lab" / "config"))
     os.chdir(paths.ROOT)
-    if os.name == "posix":  # JupyterLab takes this process's place, so whatever ends this ends that
-        os.execve(command[0], command, environment)
+    sys.path.remove(str(Path(__file__).parent))  # its modules have everyday names, such as build
+    status: Any = 1
     try:
-        return subprocess.call(command, env=environment)
-    except KeyboardInterrupt:
-        return 0
+        from jupyterlab.labapp import main as run
+
+        sys.argv[0] = "jupyter-lab"
+        status = run(lab_options(arguments))
+    except ModuleNotFoundError:
+        print("JupyterLab is not installed; 'make lab' installs it")
+    except SystemExit as end:
+        status = end.code
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # The server has ended by now, and its kernels with it. A thread of its that still waits for files to read would
+    # keep the process, and whoever stopped it, waiting for ever.
+    os._exit(status if isinstance(status, int) else int(status is not None))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -108,6 +108,5 @@ def test_a_click_opens_a_lesson_with_its_pictures(lab: str, browser: Any) -> Non
     picture.wait_for(timeout=20_000)
     page.wait_for_function("(i) => i.complete && i.naturalWidth > 0", arg=picture.element_handle(), timeout=20_000)
     assert page.locator(".jp-Dialog").count() == 0
-    # JupyterLab does not stop while a kernel that it has to end still imports.
     page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=120_000)
     page.close()
