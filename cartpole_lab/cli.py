@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from cartpole_lab.errors import UserError
-from cartpole_lab.startup import paused_collector
+from cartpole_lab.startup import quick_imports
 
 TASK = "Isaac-Cartpole-v0"
 RUNS = "logs/rl_games"
@@ -142,7 +142,7 @@ def run_train(args: argparse.Namespace, words: list[str]) -> int:
         raise UserError("--track needs to know where to: add --wandb-entity <your user or team>")
     if args.rl_library != "rl_games":
         return _train_elsewhere(args, words)
-    with paused_collector():
+    with quick_imports():
         from cartpole_lab.training import train
 
     run = train(

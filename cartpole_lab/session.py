@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from cartpole_lab.errors import UserError
 from cartpole_lab.quiet import announce, quietly
-from cartpole_lab.startup import import_simulator, one_torch_thread, paused_collector
+from cartpole_lab.startup import import_simulator, one_torch_thread, quick_imports
 
 if TYPE_CHECKING:
     import gymnasium as gym
@@ -226,7 +226,7 @@ def make_env(
     Raises:
         UserError: Something asked for isn't there.
     """
-    with paused_collector(), quietly() if quiet else nullcontext():
+    with quick_imports(), quietly() if quiet else nullcontext():
         task, cfg, _ = configure(task_or_cfg, num_envs=num_envs, device=device, seed=seed, overrides=overrides)
         return open_env(task, cfg, render_mode=render_mode)
 
@@ -267,7 +267,7 @@ def open_env(
         launch_simulation(cfg, {"headless": True, **(launcher_args or {}), "device": cfg.sim.device})
     )
     _simulation.enter_context(one_torch_thread(when=on_cpu and not has_camera(cfg)))
-    with paused_collector(), physics.compiling(cfg.sim.device, say=announce) if newton else nullcontext() as ahead:
+    with quick_imports(), physics.compiling(cfg.sim.device, say=announce) if newton else nullcontext() as ahead:
         import_simulator(newton)
         if newton and on_cpu:
             _simulation.enter_context(physics.shortcuts())

@@ -1,16 +1,21 @@
-"""What keeps others from slowing the simulator down: Python's garbage collector at the start, PyTorch's threads later.
+"""What keeps others from slowing the simulator down: at the start what is imported for nothing, later PyTorch's threads.
 
-Newton and MuJoCo-Warp parse the source of every kernel when they are imported. The collector walks over all of that,
-again and again, and once more when the process ends: two seconds of every start and three of every end.
+PyTorch, Newton and MuJoCo-Warp do much when they are imported that serves compilers, gradients and kernels which no
+cart-pole uses. Python's garbage collector walks over all of that, again and again, and once more when the process ends.
 """
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import gc
 import importlib
+import importlib.abc
+import importlib.machinery
+import inspect
 import os
 import sys
+import textwrap
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -30,6 +35,15 @@ def paused_collector() -> Iterator[None]:
             gc.enable()
 
 
+@contextlib.contextmanager
+def quick_imports() -> Iterator[None]:
+    """Import PyTorch, Warp and what is built on them in the block, without what they do for nothing."""
+    with paused_collector():
+        _import_torch()
+        with _unread_kernels():
+            yield
+
+
 def import_simulator(newton: bool) -> None:
     """Import what an environment is made of, and take it out of the collector's rounds.
 
@@ -44,25 +58,121 @@ def import_simulator(newton: bool) -> None:
     sys.modules.setdefault("glfw", _Later("glfw"))
     importlib.import_module("isaaclab.envs")
     if newton:
-        with _untracked_kernels():
-            importlib.import_module("newton.solvers").SolverMuJoCo.import_mujoco()
+        importlib.import_module("newton.solvers").SolverMuJoCo.import_mujoco()
         importlib.import_module("cartpole_lab.physics.replay")
     if not _frozen:
         gc.freeze()
         _frozen = True
 
 
+def _import_torch() -> None:
+    """Import PyTorch, but leave its rules for tensors that have a shape and no numbers until something needs them.
+
+    They serve compilers and exporters, and are a quarter of the import.
+    """
+    if "torch" in sys.modules:
+        return
+    rules = "torch._meta_registrations"
+    sys.modules[rules] = types.ModuleType(rules)
+    try:
+        import torch
+    finally:
+        del sys.modules[rules]
+    vars(torch).pop("_meta_registrations", None)
+    sys.meta_path.insert(0, _RulesFirst(rules))
+
+
+class _RulesFirst(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Imports ``rules`` when something is imported that is built on them: PyTorch has its modules in that order."""
+
+    NEED_RULES = (
+        "torch._decomp",
+        "torch._prims",
+        "torch._prims_common.wrappers",
+        "torch._refs",
+        "torch.utils._content_store",
+    )
+
+    def __init__(self, rules: str) -> None:
+        self._rules = rules
+        self._own: importlib.machinery.ModuleSpec | None = None
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
+        """Nothing, but for one of those modules, which by then is imported."""
+        if name not in self.NEED_RULES:
+            return None
+        sys.meta_path.remove(self)
+        if self._rules in sys.modules:
+            return None
+        importlib.import_module(self._rules)
+        return importlib.machinery.ModuleSpec(name, self)
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
+        """The module as it is."""
+        module = sys.modules[spec.name]
+        self._own = module.__spec__
+        return module
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        """Done already; what the module knows of its origin has to be put back."""
+        module.__spec__, module.__loader__ = self._own, self._own.loader
+
+
 @contextlib.contextmanager
-def _untracked_kernels() -> Iterator[None]:
-    """Spare Warp the list of which module calls which: it serves kernels that are rewritten while a program runs."""
+def _unread_kernels() -> Iterator[None]:
+    """Let Warp take kernels in without reading them: two in three are never launched.
+
+    Warp parses every kernel and function where it is declared. In the block it keeps their source and parses it when
+    something asks for the syntax tree, which is when the module is hashed before its first launch. It is also spared
+    the list of which module calls which: that serves kernels that are rewritten while a program runs.
+    """
+    from warp._src.codegen import Adjoint
     from warp._src.context import Module
 
-    original = Module._find_references
-    Module._find_references = lambda self, adj: None
+    if not isinstance(vars(Adjoint).get("tree"), property):
+        Adjoint.tree = property(_get_tree, lambda adjoint, tree: vars(adjoint).__setitem__("_tree", tree))
+    read, find = Adjoint.extract_function_source, Module._find_references
+
+    def locate(function: Callable) -> tuple[str, int, Any]:
+        code = getattr(inspect.unwrap(function), "__code__", None)
+        found = None if code is None else Adjoint._try_extract_function_source(code)
+        if found is None:
+            return read(function)
+        source = textwrap.dedent(found[0])
+        return source, found[1], _Unread(function, code.co_name, source, read)
+
+    Adjoint.extract_function_source, Module._find_references = staticmethod(locate), lambda self, adj: None
     try:
         yield
     finally:
-        Module._find_references = original
+        Adjoint.extract_function_source, Module._find_references = staticmethod(read), find
+
+
+class _Unread:
+    """Stands for the syntax tree of a function of which only the name was asked."""
+
+    def __init__(self, function: Callable, name: str, source: str, read: Callable) -> None:
+        self.body = (types.SimpleNamespace(name=name),)
+        self._function, self._source, self._read = function, source, read
+        self._tree: ast.Module | None = None
+
+    def tree(self) -> ast.Module:
+        """The tree, as Warp itself would have parsed it."""
+        if self._tree is None:
+            try:
+                self._tree = ast.parse(self._source)
+            except SyntaxError:  # Warp found the end of the function by its indentation, and now looks more closely
+                self._tree = self._read(self._function)[2]
+        return self._tree
+
+
+def _get_tree(adjoint: Any) -> Any:
+    """The syntax tree of a kernel; while it is being declared without transformers, its name does."""
+    known = vars(adjoint)
+    tree = known["_tree"]
+    if isinstance(tree, _Unread) and ("fun_name" in known or known.get("transformers")):
+        tree = known["_tree"] = tree.tree()
+    return tree
 
 
 class _Later(types.ModuleType):

@@ -37,7 +37,7 @@ from cartpole_lab.run_folder import (
     write_params,
 )
 from cartpole_lab.session import DEFAULT_AGENT, DEFAULT_TASK, close_env, configure, open_env
-from cartpole_lab.startup import import_rl_games, paused_collector
+from cartpole_lab.startup import import_rl_games, quick_imports
 from cartpole_lab.watch import CURVE_KEYS, EVAL_KEYS, Watch, make_observer
 
 
@@ -153,7 +153,7 @@ def train(
     line = ProgressLine(progress)
 
     # 1. Settings: the task's, the agent's, then what was asked for.
-    with paused_collector(), quietly():
+    with quick_imports(), quietly():
         task, env_cfg, loaded = configure(
             task_or_cfg, agent=agent, num_envs=num_envs, device=device, overrides=overrides
         )
@@ -182,7 +182,7 @@ def train(
     # 3. Environment and 4. the wrapper that rl-games expects.
     verbose = getattr(flags, "verbose", False)
     line.show(f"making {env_cfg.scene.num_envs} environments of {task} on {env_cfg.sim.device} …")
-    with paused_collector(), contextlib.nullcontext() if verbose else quietly():
+    with quick_imports(), contextlib.nullcontext() if verbose else quietly():
         with import_rl_games(compiled=config.get("torch_compile", True)):  # True is rl-games' own default
             from isaaclab_rl.rl_games import RlGamesVecEnvWrapper, register_rl_games_env
             from rl_games.torch_runner import Runner

@@ -66,10 +66,10 @@ def main() -> int:
     """Run the command with the clocks on, write the seconds, return its exit status."""
     out, *words = sys.argv[1:]
     from cartpole_lab import cli
-    from cartpole_lab.startup import paused_collector
+    from cartpole_lab.startup import quick_imports
 
     clock = Clock(cli._process_start())
-    with paused_collector():
+    with quick_imports():
         import gymnasium
 
         from cartpole_lab import training, watch
