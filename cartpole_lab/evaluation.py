@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from cartpole_lab import copies
 from cartpole_lab.policies import Policy, load_policy
 from cartpole_lab.session import DEFAULT_TASK, make_env
 
@@ -150,7 +153,13 @@ def evaluate(
 
 
 def run_episodes(
-    env: gym.Env, policy: Policy, *, episodes: int, seed: int, give_up_after: int | None = None
+    env: gym.Env,
+    policy: Policy,
+    *,
+    episodes: int,
+    seed: int,
+    give_up_after: int | None = None,
+    side_by_side: bool = False,
 ) -> Evaluation:
     """Play ``episodes`` fresh episodes in a live environment, each environment's first one of a round.
 
@@ -163,16 +172,30 @@ def run_episodes(
         episodes: Number of episodes. With fewer environments than that, several rounds are played.
         seed: Seed of the start states of the first round; each later round adds one.
         give_up_after: Stop as soon as more episodes than this have failed.
+        side_by_side: Play rounds at the same time, each on a core of its own, where that can be done. The numbers are
+            the same if the policy remembers nothing from one round to the next.
 
     Returns:
         The measured episodes.
     """
     raw = env.unwrapped
+    full, rest = divmod(episodes, raw.num_envs)
+    sizes = [raw.num_envs] * full + [rest] * bool(rest)
+    alone = getattr(raw.sim.physics_manager, "on_one_thread", None)
+    abreast = copies.cores() if side_by_side and len(sizes) > 1 and alone and copies.can_copy() else 1
     rounds: list[Evaluation] = []
-    while (left := episodes - sum(r.episodes for r in rounds)) > 0:
+    for first in range(0, len(sizes), abreast):
         failed = sum(int((~r.timed_out).sum()) for r in rounds)
         limit = None if give_up_after is None else give_up_after - failed
-        rounds.append(_run_round(env, policy, min(left, raw.num_envs), seed + len(rounds), limit))
+        works = [
+            functools.partial(_run_round, env, policy, size, seed + number, limit)
+            for number, size in enumerate(sizes[first : first + abreast], start=first)
+        ]
+        with alone() if len(works) > 1 else contextlib.nullcontext(), copies.started(works[1:]) as others:
+            for work in (works[0], *others):
+                rounds.append(work())
+                if not rounds[-1].complete:
+                    break
         if not rounds[-1].complete:
             break
 

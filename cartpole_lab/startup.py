@@ -1,4 +1,4 @@
-"""What keeps others from slowing the simulator down: at the start what is imported for nothing, later PyTorch's threads.
+"""What keeps others from slowing the simulator down: idle imports at the start, PyTorch's threads later.
 
 PyTorch, Newton and MuJoCo-Warp do much when they are imported that serves compilers, gradients and kernels which no
 cart-pole uses. Python's garbage collector walks over all of that, again and again, and once more when the process ends.

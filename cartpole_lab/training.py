@@ -229,7 +229,7 @@ def train(
             env = open_env(task, plain_cfg, launcher_args=launcher_args(flags))
     policy = policy_from_model(best, params, watch.obs_shape).to(env.unwrapped.device)
     with watch.whole_episodes():
-        evaluation = run_episodes(env, policy, episodes=episodes, seed=20_000 + seed)
+        evaluation = run_episodes(env, policy, episodes=episodes, seed=20_000 + seed, side_by_side=True)
     run = TrainingRun(
         log_dir=log_dir,
         checkpoint=checkpoint,

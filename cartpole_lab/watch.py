@@ -119,7 +119,14 @@ class Watch:
         give_up = STOP_FAILURES * self.episodes // 1024 if self.stop_when_solved else None
         with undisturbed(self.env), self.whole_episodes():  # building a network draws random numbers too
             policy = policy_from_model(model, self.params, self.obs_shape).to(self.env.unwrapped.device)
-            result = run_episodes(self.env, policy, episodes=self.episodes, seed=10_000 + epoch, give_up_after=give_up)
+            result = run_episodes(
+                self.env,
+                policy,
+                episodes=self.episodes,
+                seed=10_000 + epoch,
+                give_up_after=give_up,
+                side_by_side=True,
+            )
         if result.complete:
             for name, value in zip(EVAL_KEYS, (epoch, result.mean_return, result.timeout_share), strict=True):
                 self.curve[name].append(value)

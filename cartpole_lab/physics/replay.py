@@ -14,9 +14,10 @@ and is recorded again.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import warp as wp
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from newton import Model
     from newton.solvers import SolverMuJoCo
     from warp._src.context import Module
+
+from cartpole_lab.copies import cores
 
 from .compile import modules_of
 from .fingerprint import deep_fingerprint, step_fingerprint
@@ -60,6 +63,17 @@ class NewtonReplayManager(NewtonMJWarpManager):
     _refused: bool = False
     _unsliceable: str | None = None
     _slices_checked: bool = False
+    _alone: bool = False
+
+    @classmethod
+    @contextlib.contextmanager
+    def on_one_thread(cls) -> Iterator[None]:
+        """Replay in the block on the calling thread alone: other processes have the other cores."""
+        NewtonReplayManager._alone = True
+        try:
+            yield
+        finally:
+            NewtonReplayManager._alone = False
 
     @classmethod
     def _create_solver(cls, model: Model, solver_cfg: MJWarpSolverCfg) -> SolverMuJoCo:
@@ -122,8 +136,9 @@ class NewtonReplayManager(NewtonMJWarpManager):
 
     @classmethod
     def _run_recording(cls) -> None:
-        if len(cls._groups) == 1:
-            wp.capture_launch(cls._groups[0][0])
+        if len(cls._groups) == 1 or cls._alone:
+            for graphs in cls._groups:
+                wp.capture_launch(graphs[0])
         else:
             cls._pool.replay(cls._groups)
         if cls._epilogue is not None:
@@ -155,8 +170,7 @@ class NewtonReplayManager(NewtonMJWarpManager):
             return 1  # these read or write all worlds in the middle of a step
         asked = os.environ.get("CARTPOLE_LAB_THREADS") or PhysicsManager._cfg.solver_cfg.num_threads
         worlds = cls.backend.model.world_count
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        threads = min(int(asked), worlds) if asked else min(cores, max(1, worlds // MIN_WORLDS_PER_THREAD))
+        threads = min(int(asked), worlds) if asked else min(cores(), max(1, worlds // MIN_WORLDS_PER_THREAD))
         if threads > 1 and cls._unsliceable is None:
             NewtonReplayManager._unsliceable = why_not_sliceable(cls._solver, cls.backend.model) or ""
         return 1 if cls._unsliceable else max(1, threads)

@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+from cartpole_lab import copies
 from cartpole_lab.evaluation import Evaluation, evaluate, run_episodes
 from cartpole_lab.policies import pd_policy, random_policy, zero_policy
 from cartpole_lab.session import make_env
@@ -96,3 +97,25 @@ def test_giving_up_counts_the_failures_of_all_rounds(env) -> None:
     assert int((~run_episodes(env, push_two, episodes=64, seed=5).timed_out).sum()) == 2
     result = run_episodes(env, push_two, episodes=192, seed=5, give_up_after=3)
     assert result.episodes == 128 and not result.complete
+
+
+def test_rounds_side_by_side_are_the_rounds_one_after_the_other(monkeypatch) -> None:
+    env = make_env(num_envs=256, device="cpu", seed=1)
+    copied = []
+    monkeypatch.setattr(copies, "cores", lambda: 2)
+    monkeypatch.setattr(
+        copies, "started", lambda works, start=copies.started: copied.append(len(works)) or start(works)
+    )
+    expected = run_episodes(env, pd_policy(), episodes=700, seed=5)
+    result = run_episodes(env, pd_policy(), episodes=700, seed=5, side_by_side=True)
+    assert copied == [0, 0, 0, 1, 0]  # three rounds, of which the second has a core of its own
+    assert result.as_dict() == expected.as_dict()
+    for name in ("returns", "timed_out", "lengths"):
+        assert torch.equal(getattr(result, name), getattr(expected, name))
+
+
+def test_a_round_that_gives_up_ends_the_one_beside_it() -> None:
+    env = make_env(num_envs=64, device="cpu", seed=1)
+    push = lambda obs: torch.ones(len(obs), 1)  # noqa: E731
+    result = run_episodes(env, push, episodes=128, seed=5, give_up_after=3, side_by_side=True)
+    assert result.episodes == 64 and not result.complete
