@@ -82,7 +82,7 @@ def _import_torch() -> None:
     sys.meta_path.insert(0, _RulesFirst(rules))
 
 
-class _RulesFirst(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+class _RulesFirst(importlib.abc.MetaPathFinder):
     """Imports ``rules`` when something is imported that is built on them: PyTorch has its modules in that order."""
 
     NEED_RULES = (
@@ -95,7 +95,6 @@ class _RulesFirst(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def __init__(self, rules: str) -> None:
         self._rules = rules
-        self._own: importlib.machinery.ModuleSpec | None = None
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
         """Nothing, but for one of those modules, which by then is imported."""
@@ -105,17 +104,24 @@ class _RulesFirst(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         if self._rules in sys.modules:
             return None
         importlib.import_module(self._rules)
-        return importlib.machinery.ModuleSpec(name, self)
+        spec = sys.modules[name].__spec__
+        spec.loader = _Imported(spec.loader)
+        return spec
+
+
+class _Imported(importlib.abc.Loader):
+    """Loads a module that is there already, and gives it its own loader back."""
+
+    def __init__(self, loader: Any) -> None:
+        self._own = loader
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
         """The module as it is."""
-        module = sys.modules[spec.name]
-        self._own = module.__spec__
-        return module
+        return sys.modules[spec.name]
 
     def exec_module(self, module: types.ModuleType) -> None:
-        """Done already; what the module knows of its origin has to be put back."""
-        module.__spec__, module.__loader__ = self._own, self._own.loader
+        """Nothing is left to do."""
+        module.__spec__.loader = self._own
 
 
 @contextlib.contextmanager
@@ -130,7 +136,7 @@ def _unread_kernels() -> Iterator[None]:
     from warp._src.context import Module
 
     if not isinstance(vars(Adjoint).get("tree"), property):
-        Adjoint.tree = property(_get_tree, lambda adjoint, tree: vars(adjoint).__setitem__("_tree", tree))
+        Adjoint.tree = property(_get_tree, lambda adjoint, tree: vars(adjoint).__setitem__("tree", tree))
     read, find = Adjoint.extract_function_source, Module._find_references
 
     def locate(function: Callable) -> tuple[str, int, Any]:
@@ -169,9 +175,9 @@ class _Unread:
 def _get_tree(adjoint: Any) -> Any:
     """The syntax tree of a kernel; while it is being declared without transformers, its name does."""
     known = vars(adjoint)
-    tree = known["_tree"]
+    tree = known["tree"]
     if isinstance(tree, _Unread) and ("fun_name" in known or known.get("transformers")):
-        tree = known["_tree"] = tree.tree()
+        tree = known["tree"] = tree.tree()
     return tree
 
 

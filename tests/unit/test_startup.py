@@ -207,13 +207,61 @@ def test_mujocos_window_library_is_imported_when_it_is_used() -> None:
     assert run.returncode == 0, run.stderr
 
 
-def test_warp_keeps_track_of_kernels_again_after_the_import() -> None:
+def test_warp_reads_and_tracks_kernels_again_after_the_imports() -> None:
     run_fresh(
+        "from warp._src.codegen import Adjoint\n"
         "from warp._src.context import Module\n"
-        "original = Module._find_references\n"
-        "from cartpole_lab.startup import import_simulator\n"
-        "import_simulator(newton=True)\n"
-        "assert Module._find_references is original\n"
+        "originals = Module._find_references, Adjoint.extract_function_source\n"
+        "from cartpole_lab.startup import import_simulator, quick_imports\n"
+        "with quick_imports():\n"
+        "    import_simulator(newton=True)\n"
+        "assert originals == (Module._find_references, Adjoint.extract_function_source)\n"
+    )
+
+
+def test_kernels_that_were_not_read_at_once_are_read_as_warp_reads_them() -> None:
+    run_fresh(
+        "import ast\n"
+        "from cartpole_lab.startup import _Unread, import_simulator, quick_imports\n"
+        "with quick_imports():\n"
+        "    import_simulator(newton=True)\n"
+        "from warp._src.codegen import Adjoint\n"
+        "from warp._src.context import user_modules\n"
+        "adjoints = [k.adj for m in user_modules.values() for k in m.kernels.values()]\n"
+        "adjoints += [f.adj for m in user_modules.values() for f in m.functions.values() if f.adj is not None]\n"
+        "unread = [adjoint for adjoint in adjoints if isinstance(vars(adjoint)['tree'], _Unread)]\n"
+        "assert len(unread) > 500, len(unread)\n"
+        "for adjoint in unread:\n"
+        "    source, line, tree = Adjoint.extract_function_source(adjoint.func)\n"
+        "    assert (adjoint.source, adjoint.fun_lineno) == (source, line), adjoint.fun_name\n"
+        "    assert ast.dump(adjoint.tree) == ast.dump(tree), adjoint.fun_name\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "program = torch.export.export(model, (x,))\nassert torch.equal(program.module()(x), model(x))",
+        "from torch._subclasses.fake_tensor import FakeTensorMode\n"
+        "with FakeTensorMode():\n"
+        "    assert torch.linalg.svd(torch.ones(3, 3)).S.shape == (3,)",
+        "import torch._refs\nassert type(torch._refs.__spec__.loader) is type(torch.__spec__.loader)",
+        "import torch._meta_registrations",
+    ],
+    ids=["export", "fake tensors", "references", "rules"],
+)
+def test_what_builds_on_pytorchs_rules_for_empty_tensors_has_them(use: str) -> None:
+    run_fresh(
+        "import sys\n"
+        "from cartpole_lab.startup import quick_imports\n"
+        "with quick_imports():\n"
+        "    import torch\n"
+        "assert 'torch._meta_registrations' not in sys.modules\n"
+        "model, x = torch.nn.Linear(4, 1), torch.ones(2, 4)\n"
+        f"{use}\n"
+        "assert sys.modules['torch._meta_registrations'].__file__\n"
+        "assert len(torch._decomp.global_decomposition_table['meta']) > 100\n"
+        "assert not any(type(finder).__name__ == '_RulesFirst' for finder in sys.meta_path)\n"
     )
 
 
