@@ -294,7 +294,7 @@ def _film(args: argparse.Namespace, checkpoint: Path, words: list[str]) -> Path:
         checkpoint,
         Path(out),
         task_or_cfg=args.task,
-        seconds=getattr(args, "seconds", 10.0),
+        seconds=getattr(args, "seconds", 5.0),  # after a training: one episode
         num_envs=args.num_envs if args.command == "play" else 9,
         seed=args.seed if args.command == "play" else 7,
         device=args.device,
