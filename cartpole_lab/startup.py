@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 _frozen = False
+_STARRED = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
 
 
 @contextlib.contextmanager
@@ -130,14 +131,24 @@ def _unread_kernels() -> Iterator[None]:
 
     Warp parses every kernel and function where it is declared. In the block it keeps their source and parses it when
     something asks for the syntax tree, which is when the module is hashed before its first launch. It is also spared
-    the list of which module calls which: that serves kernels that are rewritten while a program runs.
+    the list of which module calls which: that serves kernels that are rewritten while a program runs. And a function
+    with nothing but positional arguments tells of them itself, without Python's general inspection.
     """
+    from warp._src import codegen
     from warp._src.codegen import Adjoint
     from warp._src.context import Module
 
     if not isinstance(vars(Adjoint).get("tree"), property):
         Adjoint.tree = property(_get_tree, lambda adjoint, tree: vars(adjoint).__setitem__("tree", tree))
-    read, find = Adjoint.extract_function_source, Module._find_references
+    read, find, inspected = Adjoint.extract_function_source, Module._find_references, codegen.get_full_arg_spec
+
+    def argspec(function: Callable) -> inspect.FullArgSpec:
+        code, annotations = getattr(function, "__code__", None), getattr(function, "__annotations__", {})
+        only_positional = code is not None and not code.co_kwonlyargcount and not code.co_flags & _STARRED
+        if not only_positional or hasattr(function, "__wrapped__") or any(type(a) is str for a in annotations.values()):
+            return inspected(function)
+        names = list(code.co_varnames[: code.co_argcount])
+        return inspect.FullArgSpec(names, None, None, function.__defaults__, [], None, dict(annotations))
 
     def locate(function: Callable) -> tuple[str, int, Any]:
         code = getattr(inspect.unwrap(function), "__code__", None)
@@ -148,10 +159,12 @@ def _unread_kernels() -> Iterator[None]:
         return source, found[1], _Unread(function, code.co_name, source, read)
 
     Adjoint.extract_function_source, Module._find_references = staticmethod(locate), lambda self, adj: None
+    codegen.get_full_arg_spec = argspec
     try:
         yield
     finally:
         Adjoint.extract_function_source, Module._find_references = staticmethod(read), find
+        codegen.get_full_arg_spec = inspected
 
 
 class _Unread:
