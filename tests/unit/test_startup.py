@@ -237,7 +237,7 @@ def test_kernels_tell_of_their_arguments_what_python_tells() -> None:
         "        return spec\n"
         "    codegen.get_full_arg_spec = both\n"
         "    import_simulator(newton=True)\n"
-        "assert quick is not inspected and len(specs) > 1000\n"
+        "assert quick is not inspected and len(specs) > 500, len(specs)\n"
     )
 
 
