@@ -138,6 +138,9 @@ def _unread_kernels() -> Iterator[None]:
     from warp._src.codegen import Adjoint
     from warp._src.context import Module
 
+    if codegen.get_full_arg_spec.__module__ == __name__:  # in such a block already
+        yield
+        return
     if not isinstance(vars(Adjoint).get("tree"), property):
         Adjoint.tree = property(_get_tree, lambda adjoint, tree: vars(adjoint).__setitem__("tree", tree))
     read, find, inspected = Adjoint.extract_function_source, Module._find_references, codegen.get_full_arg_spec
@@ -156,6 +159,8 @@ def _unread_kernels() -> Iterator[None]:
         if found is None:
             return read(function)
         source = textwrap.dedent(found[0])
+        if any(source.count(a) != source.count(b) for a, b in ("()", "[]", "{}")) or source.count('"""') % 2:
+            return read(function)  # Warp guesses the end by the indentation, and looks again if that does not parse
         return source, found[1], _Unread(function, code.co_name, source, read)
 
     Adjoint.extract_function_source, Module._find_references = staticmethod(locate), lambda self, adj: None
@@ -180,7 +185,7 @@ class _Unread:
         if self._tree is None:
             try:
                 self._tree = ast.parse(self._source)
-            except SyntaxError:  # Warp found the end of the function by its indentation, and now looks more closely
+            except SyntaxError:
                 self._tree = self._read(self._function)[2]
         return self._tree
 

@@ -220,6 +220,21 @@ def test_warp_reads_and_tracks_kernels_again_after_the_imports() -> None:
     )
 
 
+def test_a_function_that_ends_in_an_outdented_text_is_read_to_its_end(tmp_path: Path) -> None:
+    source = 'def last(x: float):\n    wp.printf("""\nout\n""")\n'
+    (tmp_path / "outdented.py").write_text(f"import warp as wp\n\n\n@wp.func\n{source}")
+    run_fresh(
+        "import sys\n"
+        f"sys.path.insert(0, {str(tmp_path)!r})\n"
+        "from cartpole_lab.startup import quick_imports\n"
+        "with quick_imports(), quick_imports():\n"
+        "    import outdented\n"
+        "adjoint = outdented.last.adj\n"
+        f"assert adjoint.source == {'@wp.func' + chr(10) + source!r}, adjoint.source\n"
+        "assert adjoint.tree.body[0].name == 'last'\n"
+    )
+
+
 def test_kernels_tell_of_their_arguments_what_python_tells() -> None:
     run_fresh(
         "from warp._src import codegen\n"
