@@ -16,6 +16,7 @@ from rl_games.algos_torch import torch_ext
 from rl_games.algos_torch.a2c_continuous import A2CAgent
 from rl_games.common.common_losses import actor_loss
 from rl_games.common.diagnostics import DefaultDiagnostics
+from torch.autograd.graph import _engine_run_backward
 
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
@@ -59,7 +60,11 @@ class LeanA2CAgent(A2CAgent):
         with torch.no_grad():
             n, sigma = len(mu), logstd.exp()
             losses, gradients = self._loss(input_dict, mu, logstd, sigma, value)
-        torch.autograd.backward((mu, logstd, value), [gradient.div_(n) for gradient in gradients])
+        # torch.autograd.backward, less the check of shapes for which it imports a library of symbolic algebra
+        gradients = tuple(gradient.div_(n) for gradient in gradients)
+        _engine_run_backward(
+            (mu, logstd, value), gradients, False, False, (), allow_unreachable=True, accumulate_grad=True
+        )
         if self.truncate_grads:
             torch.nn.utils.clip_grad_norm_(parameters, self.grad_norm)
         self.optimizer.step()

@@ -193,6 +193,16 @@ def test_networks_that_are_compiled_get_the_compiler() -> None:
     )
 
 
+def test_training_imports_no_symbolic_algebra(tmp_path: Path) -> None:
+    run_fresh(
+        "import sys\n"
+        "from cartpole_lab.training import train\n"
+        "agent = 'rl_games_with_symmetry_cfg_entry_point'\n"
+        f"train(agent=agent, num_envs=64, max_iterations=1, device='cpu', progress=False, log_root={str(tmp_path)!r})\n"
+        "assert 'sympy' not in sys.modules\n"
+    )
+
+
 def test_mujocos_window_library_is_imported_when_it_is_used() -> None:
     code = (
         "from cartpole_lab.session import make_env\n"
