@@ -127,7 +127,7 @@ class _Imported(importlib.abc.Loader):
 
 @contextlib.contextmanager
 def _unread_kernels() -> Iterator[None]:
-    """Let Warp take kernels in without reading them: two in three are never launched.
+    """Let Warp take kernels in without reading them: most are never launched.
 
     Warp parses every kernel and function where it is declared. In the block it keeps their source and parses it when
     something asks for the syntax tree, which is when the module is hashed before its first launch. It is also spared
