@@ -52,7 +52,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     arguments = list(sys.argv[1:] if argv is None else argv)
     os.environ.update(lab_environment(paths.BUILD / "lab" / "config"))
     os.chdir(paths.ROOT)
-    sys.path.remove(str(Path(__file__).parent))  # its modules have everyday names, such as build
+    here = Path(__file__).resolve().parent  # its modules have everyday names, such as build
+    sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != here]
     status: Any = 1
     try:
         from jupyterlab.labapp import main as run
