@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import functools
 import gc
 import importlib
 import importlib.abc
@@ -21,7 +22,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 _frozen = False
-_STARRED = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
 
 
 @contextlib.contextmanager
@@ -131,27 +131,17 @@ def _unread_kernels() -> Iterator[None]:
 
     Warp parses every kernel and function where it is declared. In the block it keeps their source and parses it when
     something asks for the syntax tree, which is when the module is hashed before its first launch. It is also spared
-    the list of which module calls which: that serves kernels that are rewritten while a program runs. And a function
-    with nothing but positional arguments tells of them itself, without Python's general inspection.
+    the list of which module calls which: that serves kernels that are rewritten while a program runs.
     """
-    from warp._src import codegen
     from warp._src.codegen import Adjoint
     from warp._src.context import Module
 
-    if codegen.get_full_arg_spec.__module__ == __name__:  # in such a block already
+    if Adjoint.extract_function_source.__module__ == __name__:  # in such a block already
         yield
         return
     if not isinstance(vars(Adjoint).get("tree"), property):
         Adjoint.tree = property(_get_tree, lambda adjoint, tree: vars(adjoint).__setitem__("tree", tree))
-    read, find, inspected = Adjoint.extract_function_source, Module._find_references, codegen.get_full_arg_spec
-
-    def argspec(function: Callable) -> inspect.FullArgSpec:
-        code, annotations = getattr(function, "__code__", None), getattr(function, "__annotations__", {})
-        only_positional = code is not None and not code.co_kwonlyargcount and not code.co_flags & _STARRED
-        if not only_positional or hasattr(function, "__wrapped__") or any(type(a) is str for a in annotations.values()):
-            return inspected(function)
-        names = list(code.co_varnames[: code.co_argcount])
-        return inspect.FullArgSpec(names, None, None, function.__defaults__, [], None, dict(annotations))
+    read, find = Adjoint.extract_function_source, Module._find_references
 
     def locate(function: Callable) -> tuple[str, int, Any]:
         code = getattr(inspect.unwrap(function), "__code__", None)
@@ -159,35 +149,29 @@ def _unread_kernels() -> Iterator[None]:
         if found is None:
             return read(function)
         source = textwrap.dedent(found[0])
-        if any(source.count(a) != source.count(b) for a, b in ("()", "[]", "{}")) or source.count('"""') % 2:
+        open_quotes = any(source.count(quotes) % 2 for quotes in ('"""', "'''"))
+        if open_quotes or any(source.count(a) != source.count(b) for a, b in ("()", "[]", "{}")):
             return read(function)  # Warp guesses the end by the indentation, and looks again if that does not parse
-        return source, found[1], _Unread(function, code.co_name, source, read)
+        return source, found[1], _Unread(code.co_name, source)
 
     Adjoint.extract_function_source, Module._find_references = staticmethod(locate), lambda self, adj: None
-    codegen.get_full_arg_spec = argspec
     try:
         yield
     finally:
         Adjoint.extract_function_source, Module._find_references = staticmethod(read), find
-        codegen.get_full_arg_spec = inspected
 
 
 class _Unread:
     """Stands for the syntax tree of a function of which only the name was asked."""
 
-    def __init__(self, function: Callable, name: str, source: str, read: Callable) -> None:
+    def __init__(self, name: str, source: str) -> None:
         self.body = (types.SimpleNamespace(name=name),)
-        self._function, self._source, self._read = function, source, read
-        self._tree: ast.Module | None = None
+        self._source = source
 
+    @functools.cached_property
     def tree(self) -> ast.Module:
         """The tree, as Warp itself would have parsed it."""
-        if self._tree is None:
-            try:
-                self._tree = ast.parse(self._source)
-            except SyntaxError:
-                self._tree = self._read(self._function)[2]
-        return self._tree
+        return ast.parse(self._source)
 
 
 def _get_tree(adjoint: Any) -> Any:
@@ -195,7 +179,7 @@ def _get_tree(adjoint: Any) -> Any:
     known = vars(adjoint)
     tree = known["tree"]
     if isinstance(tree, _Unread) and ("fun_name" in known or known.get("transformers")):
-        tree = known["tree"] = tree.tree()
+        tree = known["tree"] = tree.tree
     return tree
 
 
