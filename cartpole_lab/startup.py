@@ -6,22 +6,26 @@ cart-pole uses. Python's garbage collector walks over all of that, again and aga
 
 from __future__ import annotations
 
-import ast
 import contextlib
-import functools
 import gc
 import importlib
-import importlib.abc
-import importlib.machinery
-import inspect
 import os
 import sys
-import textwrap
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from cartpole_lab.deferred import (
+    Later,
+    import_torch,
+    uncompiled_scripts,
+    unread_kernels,
+    unseen_modules,
+    unwritten_methods,
+)
+
 _frozen = False
+_quick = False
 
 
 @contextlib.contextmanager
@@ -39,10 +43,20 @@ def paused_collector() -> Iterator[None]:
 @contextlib.contextmanager
 def quick_imports() -> Iterator[None]:
     """Import PyTorch, Warp and what is built on them in the block, without what they do for nothing."""
-    with paused_collector():
-        _import_torch()
-        with _unread_kernels():
-            yield
+    global _quick
+    if _quick:
+        yield
+        return
+    _quick = True
+    try:
+        with paused_collector(), unwritten_methods(), unseen_modules():
+            first = import_torch()
+            with unread_kernels(), uncompiled_scripts():
+                if first:
+                    gc.freeze()  # what has been imported stays as long as the process
+                yield
+    finally:
+        _quick = False
 
 
 def import_simulator(newton: bool) -> None:
@@ -56,7 +70,7 @@ def import_simulator(newton: bool) -> None:
     """
     global _frozen
     # MuJoCo imports it for its window, and it tries every library that it finds in a process of its own.
-    sys.modules.setdefault("glfw", _Later("glfw"))
+    sys.modules.setdefault("glfw", Later("glfw"))
     importlib.import_module("isaaclab.envs")
     if newton:
         importlib.import_module("newton.solvers").SolverMuJoCo.import_mujoco()
@@ -66,135 +80,7 @@ def import_simulator(newton: bool) -> None:
         _frozen = True
 
 
-def _import_torch() -> None:
-    """Import PyTorch, but leave its rules for tensors that have a shape and no numbers until something needs them.
-
-    They serve compilers and exporters, and are a quarter of the import.
-    """
-    if "torch" in sys.modules:
-        return
-    rules = "torch._meta_registrations"
-    sys.modules[rules] = types.ModuleType(rules)
-    try:
-        import torch
-    finally:
-        del sys.modules[rules]
-    vars(torch).pop("_meta_registrations", None)
-    sys.meta_path.insert(0, _RulesFirst(rules))
-
-
-class _RulesFirst(importlib.abc.MetaPathFinder):
-    """Imports ``rules`` when something is imported that is built on them: PyTorch has its modules in that order."""
-
-    NEED_RULES = (
-        "torch._decomp",
-        "torch._prims",
-        "torch._prims_common.wrappers",
-        "torch._refs",
-        "torch.utils._content_store",
-    )
-
-    def __init__(self, rules: str) -> None:
-        self._rules = rules
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
-        """Nothing, but for one of those modules, which by then is imported."""
-        if name not in self.NEED_RULES:
-            return None
-        sys.meta_path.remove(self)
-        if self._rules in sys.modules:
-            return None
-        importlib.import_module(self._rules)
-        spec = sys.modules[name].__spec__
-        spec.loader = _Imported(spec.loader)
-        return spec
-
-
-class _Imported(importlib.abc.Loader):
-    """Loads a module that is there already, and gives it its own loader back."""
-
-    def __init__(self, loader: Any) -> None:
-        self._own = loader
-
-    def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
-        """The module as it is."""
-        return sys.modules[spec.name]
-
-    def exec_module(self, module: types.ModuleType) -> None:
-        """Nothing is left to do."""
-        module.__spec__.loader = self._own
-
-
-@contextlib.contextmanager
-def _unread_kernels() -> Iterator[None]:
-    """Let Warp take kernels in without reading them: most are never launched.
-
-    Warp parses every kernel and function where it is declared. In the block it keeps their source and parses it when
-    something asks for the syntax tree, which is when the module is hashed before its first launch. It is also spared
-    the list of which module calls which: that serves kernels that are rewritten while a program runs.
-    """
-    from warp._src.codegen import Adjoint
-    from warp._src.context import Module
-
-    if Adjoint.extract_function_source.__module__ == __name__:  # in such a block already
-        yield
-        return
-    if not isinstance(vars(Adjoint).get("tree"), property):
-        Adjoint.tree = property(_get_tree, lambda adjoint, tree: vars(adjoint).__setitem__("tree", tree))
-    read, find = Adjoint.extract_function_source, Module._find_references
-
-    def locate(function: Callable) -> tuple[str, int, Any]:
-        code = getattr(inspect.unwrap(function), "__code__", None)
-        found = None if code is None else Adjoint._try_extract_function_source(code)
-        if found is None:
-            return read(function)
-        source = textwrap.dedent(found[0])
-        open_quotes = any(source.count(quotes) % 2 for quotes in ('"""', "'''"))
-        if open_quotes or any(source.count(a) != source.count(b) for a, b in ("()", "[]", "{}")):
-            return read(function)  # Warp guesses the end by the indentation, and looks again if that does not parse
-        return source, found[1], _Unread(code.co_name, source)
-
-    Adjoint.extract_function_source, Module._find_references = staticmethod(locate), lambda self, adj: None
-    try:
-        yield
-    finally:
-        Adjoint.extract_function_source, Module._find_references = staticmethod(read), find
-
-
-class _Unread:
-    """Stands for the syntax tree of a function of which only the name was asked."""
-
-    def __init__(self, name: str, source: str) -> None:
-        self.body = (types.SimpleNamespace(name=name),)
-        self._source = source
-
-    @functools.cached_property
-    def tree(self) -> ast.Module:
-        """The tree, as Warp itself would have parsed it."""
-        return ast.parse(self._source)
-
-
-def _get_tree(adjoint: Any) -> Any:
-    """The syntax tree of a kernel; while it is being declared without transformers, its name does."""
-    known = vars(adjoint)
-    tree = known["tree"]
-    if isinstance(tree, _Unread) and ("fun_name" in known or known.get("transformers")):
-        tree = known["tree"] = tree.tree
-    return tree
-
-
-class _Later(types.ModuleType):
-    """Stands for a module until something is asked of it that only the module itself can answer."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name in ("__file__", "__warningregistry__"):  # which others ask of every module there is
-            raise AttributeError(name)
-        if sys.modules.get(self.__name__) is self:
-            del sys.modules[self.__name__]
-        return getattr(importlib.import_module(self.__name__), name)
-
-
-class _Compiler(_Later):
+class _Compiler(Later):
     """Stands for ``torch._dynamo``, and answers what is asked of it where nothing is compiled."""
 
     config = types.SimpleNamespace()

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from warp._src.context import Module
 
 from cartpole_lab.copies import cores
+from cartpole_lab.startup import paused_collector
 
 from .compile import modules_of
 from .fingerprint import deep_fingerprint, step_fingerprint
@@ -115,7 +116,13 @@ class NewtonReplayManager(NewtonMJWarpManager):
             return
         if cls._groups is not None and cls._recording_is_valid(simulate):
             cls._run_recording()
-            return
+        else:
+            with paused_collector():  # a first step makes some tens of kernels
+                cls._run_and_record(simulate, repeats)
+
+    @classmethod
+    def _run_and_record(cls, simulate: Callable[[], None], repeats: int) -> None:
+        """Run ``simulate`` and record it. The first slices of a simulation are compared with the whole."""
         cls._drop_recording()
         threads = cls._num_threads(simulate)
         check = threads > 1 and not cls._slices_checked
@@ -123,7 +130,6 @@ class NewtonReplayManager(NewtonMJWarpManager):
         simulate()
         if not cls._record(simulate, repeats, threads) or not check:
             return
-        # the first sliced recording of a simulation must repeat the eager step to the last bit
         NewtonReplayManager._slices_checked = True
         expected = snapshot(cls)
         restore(before)

@@ -1,0 +1,276 @@
+"""What is left undone while packages are imported, until something needs it.
+
+PyTorch, Warp, Newton and Isaac Lab do much when they are imported that a cart-pole never uses: rules for compilers,
+syntax trees of kernels, methods of configs, windows. Everything here is done later, exactly as it would have been done,
+by whoever asks for it first.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import dataclasses
+import functools
+import importlib
+import importlib.abc
+import importlib.machinery
+import inspect
+import re
+import sys
+import textwrap
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+
+_BLANKS = re.compile("^[ \t]+$", re.MULTILINE)
+"""Lines of nothing but spaces, which :func:`textwrap.dedent` empties."""
+
+
+class Later(types.ModuleType):
+    """Stands for a module until something is asked of it that only the module itself can answer."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("__file__", "__warningregistry__"):  # which others ask of every module there is
+            raise AttributeError(name)
+        return getattr(self._itself(), name)
+
+    def _itself(self) -> types.ModuleType:
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        return importlib.import_module(self.__name__)
+
+
+class _Locks(Later):
+    """Stands for ``filelock``, which from its import on is told of every file, import and call that Python audits."""
+
+    __path__ = ()  # Python asks every package for it, in whose name it imports a thing
+
+    def FileLock(self, *args: Any, **kwargs: Any) -> Any:
+        return self._itself().FileLock(*args, **kwargs)
+
+
+@contextlib.contextmanager
+def unseen_modules() -> Iterator[None]:
+    """Let packages name modules in the block that they use on rare occasions, if at all."""
+    stand_ins = [Later("newton.controllers"), Later("newton.viewer"), _Locks("filelock")]
+    stand_ins = [module for module in stand_ins if module.__name__ not in sys.modules]
+    sys.modules.update((module.__name__, module) for module in stand_ins)
+    try:
+        yield
+    finally:
+        for module in stand_ins:
+            if sys.modules.get(module.__name__) is module:
+                del sys.modules[module.__name__]
+
+
+def import_torch() -> bool:
+    """Import PyTorch, but leave its rules for tensors that have a shape and no numbers until something needs them.
+
+    They serve compilers and exporters, and are a quarter of the import.
+
+    Returns:
+        False if PyTorch had been imported already.
+    """
+    if "torch" in sys.modules:
+        return False
+    rules = "torch._meta_registrations"
+    sys.modules[rules] = types.ModuleType(rules)
+    try:
+        import torch
+    finally:
+        del sys.modules[rules]
+    vars(torch).pop("_meta_registrations", None)
+    sys.meta_path.insert(0, _RulesFirst(rules))
+    return True
+
+
+class _RulesFirst(importlib.abc.MetaPathFinder):
+    """Imports ``rules`` when something is imported that is built on them: PyTorch has its modules in that order."""
+
+    NEED_RULES = (
+        "torch._decomp",
+        "torch._prims",
+        "torch._prims_common.wrappers",
+        "torch._refs",
+        "torch.utils._content_store",
+    )
+
+    def __init__(self, rules: str) -> None:
+        self._rules = rules
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
+        """Nothing, but for one of those modules, which by then is imported."""
+        if name not in self.NEED_RULES:
+            return None
+        sys.meta_path.remove(self)
+        if self._rules in sys.modules:
+            return None
+        importlib.import_module(self._rules)
+        spec = sys.modules[name].__spec__
+        spec.loader = _Imported(spec.loader)
+        return spec
+
+
+class _Imported(importlib.abc.Loader):
+    """Loads a module that is there already, and gives it its own loader back."""
+
+    def __init__(self, loader: Any) -> None:
+        self._own = loader
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
+        """The module as it is."""
+        return sys.modules[spec.name]
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        """Nothing is left to do."""
+        module.__spec__.loader = self._own
+
+
+@contextlib.contextmanager
+def unread_kernels() -> Iterator[None]:
+    """Let Warp take kernels in without reading them: most are never launched.
+
+    Warp parses every kernel and function where it is declared. In the block it keeps their source and parses it when
+    something asks for the syntax tree, which is when the module is hashed before its first launch. It is also spared
+    the list of which module calls which: that serves kernels that are rewritten while a program runs.
+    Annotations, which many functions share, are compiled once.
+    """
+    from warp._src import codegen
+    from warp._src.codegen import Adjoint
+    from warp._src.context import Module
+
+    if not isinstance(vars(Adjoint).get("tree"), property):
+        Adjoint.tree = property(_get_tree, lambda adjoint, tree: vars(adjoint).__setitem__("tree", tree))
+    read, find, inspect_arguments = Adjoint.extract_function_source, Module._find_references, codegen.get_full_arg_spec
+
+    def locate(function: Callable) -> tuple[str, int, Any]:
+        code = getattr(inspect.unwrap(function), "__code__", None)
+        found = None if code is None else Adjoint._try_extract_function_source(code)
+        if found is None:
+            return read(function)
+        source = found[0]
+        source = textwrap.dedent(source) if source[0].isspace() else _BLANKS.sub("", source)
+        open_quotes = any(source.count(quotes) % 2 for quotes in ('"""', "'''"))
+        if open_quotes or any(source.count(a) != source.count(b) for a, b in ("()", "[]", "{}")):
+            return read(function)  # Warp guesses the end by the indentation, and looks again if that does not parse
+        return source, found[1], Unread(code.co_name, source)
+
+    def list_arguments(function: Callable) -> inspect.FullArgSpec:
+        code = getattr(function, "__code__", None)
+        plain = type(function) is types.FunctionType and not vars(function) and not code.co_kwonlyargcount
+        if not plain or code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS):
+            return inspect_arguments(function)
+        names, local = list(code.co_varnames[: code.co_argcount]), codegen.get_closure_vars(function)
+        annotations = {
+            name: eval(_compiled(value), function.__globals__, local) if isinstance(value, str) else value
+            for name, value in function.__annotations__.items()
+        }
+        return inspect.FullArgSpec(names, None, None, function.__defaults__, [], None, annotations)
+
+    Adjoint.extract_function_source, Module._find_references = staticmethod(locate), lambda self, adj: None
+    codegen.get_full_arg_spec = list_arguments
+    try:
+        yield
+    finally:
+        Adjoint.extract_function_source, Module._find_references = staticmethod(read), find
+        codegen.get_full_arg_spec = inspect_arguments
+
+
+@functools.cache
+def _compiled(annotation: str) -> types.CodeType:
+    return compile(annotation.lstrip(), "<annotation>", "eval")
+
+
+class Unread:
+    """Stands for the syntax tree of a function of which only the name was asked."""
+
+    def __init__(self, name: str, source: str) -> None:
+        self.body = (types.SimpleNamespace(name=name),)
+        self._source = source
+
+    @functools.cached_property
+    def tree(self) -> ast.Module:
+        """The tree, as Warp itself would have parsed it."""
+        return ast.parse(self._source)
+
+
+def _get_tree(adjoint: Any) -> Any:
+    """The syntax tree of a kernel; while it is being declared without transformers, its name does."""
+    known = vars(adjoint)
+    tree = known["tree"]
+    if isinstance(tree, Unread) and ("fun_name" in known or known.get("transformers")):
+        tree = known["tree"] = tree.tree
+    return tree
+
+
+@contextlib.contextmanager
+def unwritten_methods() -> Iterator[None]:
+    """Let dataclasses in the block write their methods when they are first looked up.
+
+    A dataclass composes the text of ``__init__``, ``__repr__`` and ``__eq__`` and compiles it. Isaac Lab declares
+    hundreds of configs, of which a task uses some tens, and hardly ever compares or prints one.
+    """
+    write = dataclasses._create_fn
+
+    def create(name: str, *args: Any, **kwargs: Any) -> _Unwritten:
+        return _Unwritten(name, functools.partial(write, name, *args, **kwargs))
+
+    dataclasses._create_fn = create
+    try:
+        yield
+    finally:
+        dataclasses._create_fn = write
+
+
+class _Unwritten:
+    """A method of a dataclass that puts the real one in its place as soon as it is looked up."""
+
+    __slots__ = ("__name__", "_method", "_write")
+
+    def __init__(self, name: str, write: Callable[[], types.FunctionType]) -> None:
+        self.__name__, self._write, self._method = name, write, None
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        method, owner = self._written(), owner or type(instance)
+        for cls in owner.__mro__:
+            if vars(cls).get(self.__name__) is self:
+                method.__qualname__ = f"{cls.__qualname__}.{self.__name__}"
+                setattr(cls, self.__name__, method)
+        return method.__get__(instance, owner)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # by the function around __repr__ that stops recursion
+        return self._written()(*args, **kwargs)
+
+    def _written(self) -> types.FunctionType:
+        if self._method is None:
+            self._method = self._write()
+        return self._method
+
+
+@contextlib.contextmanager
+def uncompiled_scripts() -> Iterator[None]:
+    """Let functions that are declared with ``@torch.jit.script`` in the block be compiled at their first call."""
+    import torch
+
+    script = torch.jit.script
+
+    def declare(function: Any, *args: Any, **kwargs: Any) -> Any:
+        if type(function) is not types.FunctionType or args or kwargs:
+            return script(function, *args, **kwargs)
+        compiled: list[Callable] = []
+
+        @functools.wraps(function)
+        def compile_first(*args: Any, **kwargs: Any) -> Any:
+            if not compiled:
+                compiled.append(script(function))
+            return compiled[0](*args, **kwargs)
+
+        # The marks of torch.jit.script_if_tracing, by which a script that calls this one finds the function.
+        compile_first.__original_fn, compile_first.__script_if_tracing_wrapper = function, True
+        return compile_first
+
+    torch.jit.script = declare
+    try:
+        yield
+    finally:
+        torch.jit.script = script
