@@ -73,12 +73,20 @@ def import_torch() -> bool:
     """
     if "torch" in sys.modules:
         return False
-    rules = "torch._meta_registrations"
+    rules, module_of = "torch._meta_registrations", inspect.getmodule
+
+    def quick_module_of(thing: Any, *args: Any) -> Any:
+        # PyTorch asks it of a frame, and Python would look at the files of all modules to find the one.
+        frame = isinstance(thing, types.FrameType)
+        return (sys.modules.get(thing.f_globals.get("__name__")) if frame else None) or module_of(thing, *args)
+
     sys.modules[rules] = types.ModuleType(rules)
+    inspect.getmodule = quick_module_of
     try:
         import torch
     finally:
         del sys.modules[rules]
+        inspect.getmodule = module_of
     vars(torch).pop("_meta_registrations", None)
     sys.meta_path.insert(0, _RulesFirst(rules))
     return True
