@@ -28,6 +28,13 @@ class ReplayMJWarpSolverCfg(MJWarpSolverCfg):
     Lab's methods do; whoever writes into MuJoCo-Warp's arrays by hand calls ``notify_model_changed`` or says ``False``.
     """
 
+    skip_idle_kernels: bool = True
+    """Whether a CPU leaves out kernels that look in every world for what no world has.
+
+    They are those for activations, tendons, gravity compensation and friction of joints, and for the poses of shapes if
+    nothing asks for these. No number of a state changes. The model is looked at as for ``skip_unreachable_contacts``.
+    """
+
     num_threads: int | None = None
     """Threads that share the worlds of a recorded step. ``None``: one per core, while each has 128 worlds or more.
 

@@ -7,7 +7,8 @@ MuJoCo's C code takes the unconstrained acceleration as it is when there is no c
 iterations run, and their result counts in the worlds that have the constraint.
 
 Nor is there a contact to look for where no two shapes can meet (:mod:`.reach`). That changes no number, and the largest
-kernel of all is neither compiled nor launched.
+kernel of all is neither compiled nor launched. Some further kernels look in every world for what the whole model does
+without, such as tendons or bodies that gravity spares; they are not launched either.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ from typing import Any
 
 import mujoco_warp._src.solver as constraint_solver
 import warp as wp
+from mujoco_warp._src.derivative import _qderiv_tendon_damping
+from mujoco_warp._src.forward import _next_activation
+from mujoco_warp._src.passive import _gravity_force
+from mujoco_warp._src.smooth import _geom_local_to_global
 from mujoco_warp._src.types import DisableBit
 from newton import ModelFlags
 from newton.solvers import SolverMuJoCo
@@ -58,17 +63,29 @@ class IdleSolverMuJoCo(SolverMuJoCo):
     """Whether contacts are left out while no two shapes can meet."""
     contacts_possible: bool
     """Whether contacts are looked for. It is part of what a recording has baked in."""
+    skips_kernels: bool
+    """Whether kernels that can change nothing are left out."""
+    idle_kernels: tuple[str, ...]
+    """Keys of these kernels in the present model; part of what a recording has baked in too."""
     on_change: Callable[[], None]
     """Is told of every change of the model; some come from the manager, some from Isaac Lab's assets."""
 
     @classmethod
     def adopt(
-        cls, solver: SolverMuJoCo, *, skips_solver: bool, skips_contacts: bool, on_change: Callable[[], None]
+        cls,
+        solver: SolverMuJoCo,
+        *,
+        skips_solver: bool,
+        skips_contacts: bool,
+        skips_kernels: bool,
+        on_change: Callable[[], None],
     ) -> None:
         """Turn ``solver`` into one of this class; upstream names the class that it makes."""
         solver.__class__ = cls
         solver.skips_solver, solver.skips_contacts, solver.on_change = skips_solver, skips_contacts, on_change
         solver.contacts_possible = not skips_contacts or contacts_possible(solver)
+        solver.skips_kernels = skips_kernels
+        solver.idle_kernels = solver._find_idle_kernels()
 
     def notify_model_changed(self, flags: ModelFlags | int) -> None:
         """Take over a change of Newton's model, and look again which shapes can meet."""
@@ -76,18 +93,45 @@ class IdleSolverMuJoCo(SolverMuJoCo):
         self.on_change()
         if self.skips_contacts and flags & _GEOMETRY:
             self.contacts_possible = contacts_possible(self)
+        self.idle_kernels = self._find_idle_kernels()
+
+    def _find_idle_kernels(self) -> tuple[str, ...]:
+        if not self.skips_kernels:
+            return ()
+        model, idle = self.mjw_model, []
+        if not model.na:
+            idle.append(_next_activation.key)
+        if not model.ntendon:
+            idle.append(_qderiv_tendon_damping.key)
+        if not model.body_gravcomp.numpy().any():
+            idle.append(_gravity_force.key)
+        # Where shapes are matters to contacts, sensors, tendons around them, flexible bodies and fluids.
+        if not (self.contacts_possible or model.nsensor or model.ntendon or model.nflex or model.has_fluid):
+            idle.append(_geom_local_to_global.key)
+        if not (model.dof_frictionloss.numpy().any() or model.tendon_frictionloss.numpy().any()):
+            idle.append("_friction_dof")  # which has a switch
+        return tuple(idle)
 
     def _mujoco_warp_step(self) -> None:
-        options, solve = self.mjw_model.opt, constraint_solver.solve
-        flags = options.disableflags
+        options, solve, launch = self.mjw_model.opt, constraint_solver.solve, wp.launch
+        flags, idle = options.disableflags, self.idle_kernels
+
+        def launch_useful(kernel: wp.Kernel, *args: Any, **kwargs: Any) -> None:
+            if kernel.key not in idle:
+                launch(kernel, *args, **kwargs)
+
         if self.skips_solver:
             constraint_solver.solve = _solve_where_needed  # mujoco_warp.step looks it up there
         if not self.contacts_possible:
-            options.disableflags = flags | DisableBit.CONTACT
+            options.disableflags |= DisableBit.CONTACT
+        if "_friction_dof" in idle:
+            options.disableflags |= DisableBit.FRICTIONLOSS
+        if idle:
+            wp.launch = launch_useful
         try:
             super()._mujoco_warp_step()
         finally:
-            constraint_solver.solve, options.disableflags = solve, flags
+            constraint_solver.solve, options.disableflags, wp.launch = solve, flags, launch
 
 
 _solve = constraint_solver.solve

@@ -87,6 +87,7 @@ class NewtonReplayManager(NewtonMJWarpManager):
                 solver,
                 skips_solver=solver_cfg.skip_idle_solver,
                 skips_contacts=solver_cfg.skip_unreachable_contacts,
+                skips_kernels=solver_cfg.skip_idle_kernels,
                 on_change=cls._look_again,
             )
         return solver

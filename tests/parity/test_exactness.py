@@ -29,6 +29,7 @@ def _trace(
     change: Callable | None = None,
     skip_idle: bool = True,
     skip_contacts: bool = True,
+    skip_kernels: bool = True,
 ) -> list[tuple[torch.Tensor, ...]]:
     """Observations, rewards and both dones of every step under random pushes; ``change(env)`` runs half-way."""
     from cartpole_lab.physics.replay import NewtonReplayManager
@@ -39,6 +40,7 @@ def _trace(
     cfg.sim.physics.solver_cfg.num_threads = threads
     cfg.sim.physics.solver_cfg.skip_idle_solver = skip_idle
     cfg.sim.physics.solver_cfg.skip_unreachable_contacts = skip_contacts
+    cfg.sim.physics.solver_cfg.skip_idle_kernels = skip_kernels
     env = make_env(cfg, num_envs=num_envs, device="cpu", seed=3)
     env.reset()
     pushes = torch.Generator().manual_seed(0)
@@ -100,13 +102,35 @@ def _narrower_rail(env) -> None:
     env.scene["robot"].write_joint_position_limit_to_sim_index(limits=limits)
 
 
+def _rusty_joints(env) -> None:
+    env.scene["robot"].write_joint_friction_coefficient_to_sim_index(
+        joint_friction_coeff=torch.full((env.num_envs, 2), 0.3)
+    )
+
+
+def _floating_poles(env) -> None:
+    from newton import ModelFlags
+
+    solver = env.sim.physics_manager._solver
+    solver.mjw_model.body_gravcomp.fill_(1.0)  # Newton has no method for it
+    solver.notify_model_changed(ModelFlags.JOINT_DOF_PROPERTIES)
+
+
 def _other_weight(env) -> None:
     term = env.reward_manager.get_term_cfg("pole_pos")
     term.weight = -7.0
     env.reward_manager.set_term_cfg("pole_pos", term)
 
 
-CHANGES = [_heavier, _weaker_gravity, _more_damping, _narrower_rail, _other_weight]
+CHANGES = [
+    _heavier,
+    _weaker_gravity,
+    _more_damping,
+    _narrower_rail,
+    _rusty_joints,
+    _floating_poles,
+    _other_weight,
+]
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__.strip("_"))
@@ -116,6 +140,7 @@ def test_changes_take_effect_as_in_the_eager_step(change: Callable) -> None:
     assert _first_difference(unchanged, eager) in (60, 61), "the change shows in the numbers, and not before it"
     assert _first_difference(eager, _trace(64, replay=True, steps=120, change=change)) is None
     assert _first_difference(eager, _trace(64, replay=True, threads=2, steps=120, change=change)) is None
+    assert _first_difference(eager, _trace(64, replay=False, steps=120, change=change, skip_kernels=False)) is None
 
 
 def _apart(one: list, other: list, steps: int) -> torch.Tensor:
@@ -134,6 +159,22 @@ def test_shortcuts_change_no_bit(replay: bool, monkeypatch: pytest.MonkeyPatch) 
 def test_leaving_out_contacts_changes_no_bit(skip_idle: bool) -> None:
     sides = [_trace(64, replay=True, skip_idle=skip_idle, skip_contacts=skip) for skip in (False, True)]
     assert _first_difference(*sides) is None
+
+
+@pytest.mark.parametrize("skip_contacts", [False, True], ids=["contacts_looked_for", "contacts_left_out"])
+def test_leaving_out_idle_kernels_changes_no_bit(skip_contacts: bool) -> None:
+    from isaaclab_newton.physics import NewtonManager
+
+    from cartpole_lab.session import close_env
+
+    traces, left_out = [], []
+    for skip in (False, True):
+        traces.append(_trace(64, replay=True, skip_contacts=skip_contacts, skip_kernels=skip))
+        left_out.append(set(NewtonManager._solver.idle_kernels))
+        close_env()
+    assert _first_difference(*traces) is None
+    always = {"_next_activation", "_qderiv_tendon_damping", "_gravity_force", "_friction_dof"}
+    assert left_out == [set(), always | {"_geom_local_to_global"} if skip_contacts else always]
 
 
 def test_skipping_the_idle_solver_moves_nothing_beyond_rounding() -> None:
