@@ -171,7 +171,7 @@ def train(
         rank = distribute(flags, env_cfg, params)
 
     # 2. Log folder, with everything needed to repeat the run.
-    with quietly():
+    with quick_imports(), quietly():
         resume = resume_from(checkpoint, task, agent, Path(log_root) / config["name"])
         log_dir = make_log_dir(Path(log_root).resolve(), config, flags)
         env_cfg.log_dir = str(log_dir)
