@@ -6,14 +6,15 @@ itself. Here Warp does all of that for the first launch of a kernel. Later launc
 before, and whatever they do not recognise goes to Warp. A copy of a whole array goes the same short way.
 
 Isaac Lab asks of every tensor of indices whether it equals ``slice(None)``. It never does, and PyTorch takes as long
-over the answer as a small kernel.
+over the answer as a small kernel. Its action terms call a method that is deprecated, and are told so at every step.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
-import weakref
+import types
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,7 +24,6 @@ import warp as wp
 import warp._src.context as context
 from warp._src.types import array_t
 
-_DEVICE = {"device"}
 _NUMBERS = (int, float, bool)
 _MOST_SHAPES = 1024
 """Shapes remembered for one argument, and sizes for one kernel; a reset makes tensors of every length."""
@@ -148,7 +148,7 @@ class _Plan:
 @contextlib.contextmanager
 def shortcuts() -> Iterator[None]:
     """Take the shortcuts in the block: on a CPU, with Newton."""
-    with _quick_launches(), _quick_copies(), _quick_indices():
+    with _quick_launches(), _quick_copies(), _quick_indices(), _said_once():
         yield
 
 
@@ -157,23 +157,30 @@ def _quick_launches() -> Iterator[None]:
     """Make plain launches on a CPU quick."""
     wp.init()
     original, runtime, settings = wp.launch, context.runtime, vars(wp.config)
-    plans: weakref.WeakKeyDictionary[wp.Kernel, _Plan] = weakref.WeakKeyDictionary()
+    plans: dict[wp.Kernel, _Plan] = {}
 
     def launch(
-        kernel: wp.Kernel, dim: int | Sequence[int], inputs: Sequence = (), outputs: Sequence = (), *rest, **more
+        kernel: wp.Kernel,
+        dim: int | Sequence[int],
+        inputs: Sequence = (),
+        outputs: Sequence = (),
+        *rest: Any,
+        device: Any = None,
+        **more: Any,
     ) -> Any:
-        plain = not rest and (not more or more.keys() == _DEVICE)
         unwatched = not settings["print_launches"] and not settings["launch_array_access_mode"]
-        if plain and unwatched and runtime.tape is None and runtime._apic_capture is None:
-            device = runtime.get_device(more.get("device"))
-            if device.is_cpu:
+        if unwatched and not rest and not more and runtime.tape is None and runtime._apic_capture is None:
+            place = device if type(device) is context.Device else runtime.get_device(device)
+            if place.is_cpu:
                 plan = plans.get(kernel)
                 if plan is not None:
-                    return plan.launch(kernel, dim, (*inputs, *outputs), device)
-                original(kernel, dim, inputs, outputs, device=device)
+                    return plan.launch(kernel, dim, (*inputs, *outputs), place)
+                original(kernel, dim, inputs, outputs, device=place)
                 if (plan := _Plan.of(kernel)) is not None:
                     plans[kernel] = plan
                 return None
+        if device is not None:
+            more["device"] = device
         return original(kernel, dim, inputs, outputs, *rest, **more)
 
     wp.launch = launch
@@ -228,3 +235,22 @@ def _quick_indices() -> Iterator[None]:
     finally:
         for name in names:
             delattr(torch.Tensor, name)  # inherited from PyTorch's C++ class
+
+
+@contextlib.contextmanager
+def _said_once() -> Iterator[None]:
+    """Let articulations say a thing once, not at every step: Python takes long to find out that nobody listens."""
+    from isaaclab.assets.articulation import base_articulation
+
+    said: set[str] = set()
+
+    def warn(message: str, *args: Any, stacklevel: int = 1, **kwargs: Any) -> None:
+        if message not in said:
+            warnings.warn(message, *args, stacklevel=stacklevel + 1, **kwargs)
+            said.add(message)
+
+    base_articulation.warnings = types.SimpleNamespace(warn=warn)
+    try:
+        yield
+    finally:
+        base_articulation.warnings = warnings

@@ -31,6 +31,11 @@ def _mix(
     out[row, column] = value
 
 
+@wp.kernel(enable_backward=False)
+def _count(out: wp.array[float]):
+    out[wp.tid()] = float(wp.tid())
+
+
 @pytest.fixture
 def launches() -> Iterator[list[str]]:
     """Names of the kernels that Warp's own launch was asked for, in a block with shortcuts."""
@@ -217,3 +222,35 @@ def test_everything_is_put_back_after_an_error() -> None:
         raise KeyError
     assert state() == before
     assert not {"__eq__", "__ne__"} & vars(torch.Tensor).keys()
+
+
+def test_a_deprecation_is_said_once_and_to_whom_it_concerns() -> None:
+    import warnings
+
+    from isaaclab.assets.articulation import base_articulation
+
+    def deprecated() -> None:
+        base_articulation.warnings.warn("this is old", DeprecationWarning, stacklevel=2)
+
+    with shortcuts(), warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        for _ in range(3):
+            deprecated()
+    assert [str(warning.message) for warning in heard] == ["this is old"]
+    assert heard[0].filename == __file__, "the caller, as without shortcuts"
+    assert base_articulation.warnings is warnings
+    with shortcuts(), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(2):
+            with pytest.raises(DeprecationWarning):
+                deprecated()
+
+
+def test_warps_own_launch_gets_a_device_however_it_is_given(launches: list[str]) -> None:
+    asked = []
+    for place in (((), {"device": "cpu"}), (([], [], "cpu"), {}), ((), {"device": "cpu", "record_tape": False})):
+        out = wp.zeros(3, dtype=float, device="cpu")
+        wp.launch(_count, 3, [], [out], *place[0], **place[1])
+        asked.append(len(launches))
+        assert out.numpy().tolist() == [0.0, 1.0, 2.0]
+    assert asked == [1, 2, 3]
