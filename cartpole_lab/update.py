@@ -9,6 +9,7 @@ does not cover is left to rl-games.
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import torch
@@ -19,6 +20,8 @@ from rl_games.common.diagnostics import DefaultDiagnostics
 from torch.autograd.graph import _engine_run_backward
 
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
+# PyTorch's own thread for the backward pass on a GPU says so once, then does what it says; nothing is amiss
+warnings.filterwarnings("ignore", message="Attempting to run cuBLAS, but there was no current CUDA context")
 
 
 class LeanA2CAgent(A2CAgent):
