@@ -1,6 +1,6 @@
 """The whole table of ``make bench``: time to solved, step rates, start-up, memory, in ``_build/bench/bench.json``.
 
-    python -m tests.benchmarks                  # everything; about 40 minutes on two cores
+    python -m tests.benchmarks                  # everything; 11 minutes on two quiet cores
     python -m tests.benchmarks --only steps     # one part, see --help
     python -m tests.benchmarks --rounds 1 --seeds 2
     python -m tests.benchmarks --device cuda:0   # into _build/bench/bench_gpu.json
