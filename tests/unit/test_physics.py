@@ -7,7 +7,9 @@ import subprocess
 import sys
 import threading
 
+import numpy as np
 import pytest
+import warp as wp
 
 
 def test_presets_carry_isaac_labs_names_and_settings() -> None:
@@ -114,3 +116,62 @@ def test_recording_skips_contact_kernels_only_while_there_is_no_contact() -> Non
     counters.nacon.fill_(1)
     wp.capture_launch(graph)
     assert out.numpy().tolist() == [1.0, 1.0]
+
+
+_TENDON = {"_qderiv_tendon_damping", "_geom_local_to_global"}
+_FIXED = '<tendon><fixed {}><joint joint="turn" coef="1"/></fixed></tendon>'
+_WRAPPED = (
+    '<tendon><spatial stiffness="90" springlength="0.1"><site site="wall"/><geom geom="ball"/><site site="tip"/>'
+    "</spatial></tendon>"
+)
+_MOTOR = '<actuator><general joint="turn" dyntype="integrator" gainprm="4"/></actuator>'
+_SENSOR = '<sensor><framepos objtype="geom" objname="ball"/></sensor>'
+_MACHINES = {
+    "plain": ("", "", "", set()),
+    "spared_by_gravity": ('gravcomp="0.7"', "", "", {"_gravity_force"}),
+    "rusty": ("", 'frictionloss="0.2"', "", {"_friction_dof"}),
+    "rusty_tendon": ("", "", _FIXED.format('frictionloss="0.3"'), {"_friction_dof"} | _TENDON),
+    "damped_tendon": ("", "", _FIXED.format('damping="2"'), _TENDON),
+    "wrapped_tendon": ("", "", _WRAPPED, _TENDON),
+    "slow_motor": ("", "", _MOTOR, {"_next_activation"}),
+    "in_water": ("", "", '<option density="900" viscosity="0.2"/>', {"_geom_local_to_global"}),
+    "watched": ("", "", _SENSOR, {"_geom_local_to_global"}),
+}
+"""What a body, its joint and the machine have more than a plain pendulum, and the kernels that therefore run."""
+
+
+@pytest.mark.parametrize("name", _MACHINES)
+def test_kernels_are_left_out_of_machines_that_have_no_use_for_them(name: str) -> None:
+    import mujoco
+    import mujoco_warp
+
+    from cartpole_lab.physics.idle import IdleSolverMuJoCo
+
+    body, joint, more, useful = _MACHINES[name]
+    machine = mujoco.MjModel.from_xml_string(f"""
+        <mujoco><option integrator="implicitfast"><flag contact="disable"/></option>{more}
+        <worldbody><site name="wall" pos="0.5 0.1 1"/><body pos="0 0 1" {body}>
+          <joint name="turn" axis="0 1 0" {joint}/><geom name="ball" size="0.1" pos="0.3 0 0"/>
+          <site name="tip" pos="0.4 0.2 0"/></body></worldbody></mujoco>""")
+    paths = []
+    for skips in (False, True):
+        solver = IdleSolverMuJoCo.__new__(IdleSolverMuJoCo)
+        solver.skips_solver, solver.skips_kernels, solver.contacts_possible = False, skips, False
+        solver._mujoco_warp = mujoco_warp
+        state = mujoco.MjData(machine)
+        state.qvel[:], state.ctrl[:] = 0.5, 1.0
+        with wp.ScopedDevice("cpu"):
+            solver.mjw_model = mujoco_warp.put_model(machine)
+            solver.mjw_data = mujoco_warp.put_data(machine, state, nworld=2)
+            solver.idle_kernels = solver._find_idle_kernels()
+            path = []
+            for _ in range(40):
+                solver._mujoco_warp_step()
+                data = solver.mjw_data
+                path.append([a.numpy().copy() for a in (data.qpos, data.qvel, data.act, data.sensordata)])
+        paths.append(path)
+    idle = {"_next_activation", "_gravity_force", "_friction_dof"} | _TENDON
+    assert set(solver.idle_kernels) == idle - useful
+    assert not np.array_equal(paths[0][0][0], paths[0][-1][0]), "it moves"
+    for full, lean in zip(*paths, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(full, lean, strict=True))
