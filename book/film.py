@@ -17,9 +17,9 @@ def make_film(folder: Path) -> None:
         folder: Gets ``showcase.mp4``, its poster ``showcase.png``, ``policy.json`` and ``result.json``.
     """
     from cartpole_lab.evaluation import evaluate
-    from cartpole_lab.export import export_weights
-    from cartpole_lab.recording import record_video
-    from cartpole_lab.training import train
+    from cartpole_lab.policies.export import export_weights
+    from cartpole_lab.training.rl_games_train import train
+    from cartpole_lab.video.rollout import record_video
 
     start = time.perf_counter()
     agent = "rl_games_fast_cfg_entry_point"

@@ -4,9 +4,9 @@ Where things are, one room per question:
 
 - ``tasks``: what is simulated; ``physics``: on what it runs;
 - ``session``: one live environment (:func:`make_env`);
-- ``training``: :func:`train`; ``evaluation``: :func:`evaluate`; ``policies``: what acts;
-- ``recording``: rollouts and films; ``export``: ONNX and the browser playground;
-- ``widgets``: sliders; ``exercises``: the checks of the lessons; ``doctor``: what this machine can run.
+- ``policies``: what acts, and its export; ``training``: :func:`train`; ``evaluation``: :func:`evaluate`;
+- ``video``: rollouts and films; ``teaching``: widgets and the checks of the lessons;
+- ``cli``: the command; ``speed``: what is there only for speed; ``doctor``: what this machine can run.
 
 The names below load on first use, so that importing the package costs next to nothing.
 """
@@ -31,12 +31,12 @@ _HOME = {
     "zero_policy": "policies",
     "random_policy": "policies",
     "pd_policy": "policies",
-    "record_rollout": "recording",
-    "record_video": "recording",
-    "Rollout": "recording",
-    "plot_curve": "progress",
-    "export_onnx": "export",
-    "export_weights": "export",
+    "record_rollout": "video",
+    "record_video": "video",
+    "Rollout": "video",
+    "plot_curve": "training",
+    "export_onnx": "policies",
+    "export_weights": "policies",
     "UserError": "errors",
 }
 

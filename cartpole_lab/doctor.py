@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from cartpole_lab.quiet import quietly
+from cartpole_lab.session.held_output import quietly
 
 Status = Literal["ok", "optional", "broken"]
 """Works; is missing but only some things need it; must be mended."""
@@ -244,7 +244,7 @@ def _renderers() -> Iterable[Check]:
 
 
 def _libraries() -> Iterable[Check]:
-    from cartpole_lab.libraries import LIBRARIES
+    from cartpole_lab.training.libraries import LIBRARIES
 
     modules = {"sb3": "stable_baselines3"}
     for library, package in LIBRARIES.items():
@@ -283,7 +283,7 @@ def _video() -> Iterable[Check]:
 
 
 def _isaac_sim() -> Iterable[Check]:
-    from cartpole_lab import kernel
+    from cartpole_lab import jupyter_kernel as kernel
 
     good = _has("isaacsim")
     yield Check(
@@ -301,7 +301,7 @@ def _jupyter() -> Iterable[Check]:
         return
     from jupyter_client.kernelspec import KernelSpecManager
 
-    from cartpole_lab import kernel
+    from cartpole_lab import jupyter_kernel as kernel
 
     names = sorted(KernelSpecManager().find_kernel_specs())
     yield Check("JupyterLab", "ok", f"{_version('jupyterlab')}; kernels: {', '.join(names) or 'none'}")

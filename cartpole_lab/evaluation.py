@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from cartpole_lab import copies
-from cartpole_lab.policies import Policy, load_policy
-from cartpole_lab.session import DEFAULT_TASK, make_env
+from cartpole_lab.policies.network import Policy, load_policy
+from cartpole_lab.session.env import DEFAULT_TASK, make_env
+from cartpole_lab.speed import forked_process as copies
 
 if TYPE_CHECKING:
     import gymnasium as gym
@@ -134,12 +134,12 @@ def evaluate(
 
     Args:
         policy: A policy, or the path of a checkpoint.
-        task_or_cfg: Registered id or config, as for :func:`cartpole_lab.session.make_env`.
+        task_or_cfg: Registered id or config, as for :func:`cartpole_lab.session.env.make_env`.
         env: A live environment to use instead of making one. It is reset, and left mid-episode.
         episodes: How many episodes to play; by default in as many environments at once.
         seed: Seed of the start states.
         device: Where to simulate.
-        overrides: As for :func:`cartpole_lab.session.load_cfg`.
+        overrides: As for :func:`cartpole_lab.session.env.load_cfg`.
 
     Returns:
         The measured episodes.

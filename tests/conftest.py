@@ -15,7 +15,7 @@ os.environ.setdefault("WANDB_MODE", "offline")
 def _close_the_environment() -> Iterator[None]:
     """A module leaves no live environment to the next one."""
     yield
-    from cartpole_lab.session import close_env
+    from cartpole_lab.session.env import close_env
 
     close_env()
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 # Module (path below the package, without ending) and the question that it answers.
 _MODULES = (
-    ("session", "One live environment, rebuilt safely"),
-    ("training", "Train"),
+    ("session/env", "One live environment, rebuilt safely"),
+    ("training/rl_games_train", "Train"),
     ("evaluation", "Measure a policy"),
-    ("policies", "Policies"),
-    ("recording", "Rollouts and films"),
-    ("progress", "Learning curves"),
-    ("export", "Take a policy elsewhere"),
-    ("display", "Show pictures and films"),
+    ("policies/network", "Policies"),
+    ("video/rollout", "Rollouts and films"),
+    ("training/progress", "Learning curves"),
+    ("policies/export", "Take a policy elsewhere"),
+    ("teaching/display", "Show pictures and films"),
     ("doctor", "What this machine can run"),
     ("errors", "Errors"),
     ("tasks/robot", "The robot"),
@@ -23,8 +23,8 @@ _MODULES = (
     ("tasks/cartpole_camera_env_cfg", "The task with a camera"),
     ("tasks/mdp", "Terms of our own"),
     ("physics", "The physics presets"),
-    ("widgets", "Widgets"),
-    ("exercises", "Checks of the exercises"),
+    ("teaching/widgets", "Widgets"),
+    ("teaching/exercises", "Checks of the exercises"),
 )
 _SECTIONS = ("Args", "Returns", "Raises", "Attributes", "Yields", "Note", "Example")
 

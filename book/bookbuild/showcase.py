@@ -90,7 +90,7 @@ def playground_text(policy: dict[str, Any]) -> str:
     """A section with the playground as a live widget, driven by the film's policy or by the reader."""
     from ipywidgets.embed import embed_data
 
-    from cartpole_lab.widgets import Playground
+    from cartpole_lab.teaching.widgets import Playground
 
     widget = Playground({"the policy of the film": policy})
     data = embed_data(views=[widget], drop_defaults=False)

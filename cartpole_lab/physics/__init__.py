@@ -16,9 +16,9 @@ from isaaclab_physx.physics import PhysxCfg
 from isaaclab_tasks.utils import PresetCfg
 
 from cartpole_lab.physics.availability import PhysicsUnavailable, check_available
-from cartpole_lab.physics.compile import compiling
 from cartpole_lab.physics.config import ReplayMJWarpSolverCfg
-from cartpole_lab.physics.shortcuts import shortcuts
+from cartpole_lab.speed.kernel_compilation import compiling
+from cartpole_lab.speed.launch_shortcuts import shortcuts
 
 __all__ = ["CartpolePhysicsCfg", "PhysicsUnavailable", "check_available", "compiling", "shortcuts"]
 

@@ -10,7 +10,7 @@ from isaaclab_newton.physics import MJWarpSolverCfg
 class ReplayMJWarpSolverCfg(MJWarpSolverCfg):
     """MuJoCo-Warp solver settings plus switches that cost or save time; the physics is upstream's."""
 
-    class_type: type | str = "cartpole_lab.physics.replay:NewtonReplayManager"
+    class_type: type | str = "cartpole_lab.speed.step_replay:NewtonReplayManager"
 
     replay: bool = True
     """Whether a CPU records the step once and replays it. ``False`` issues every launch from Python."""

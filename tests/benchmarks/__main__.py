@@ -194,7 +194,7 @@ def _train(args: argparse.Namespace, seed: int, *more: str) -> dict[str, Any]:
 def _first_step(args: argparse.Namespace, **env: str) -> float:
     """Seconds that a process needs until its environments have made one step."""
     code = f"""
-from cartpole_lab.session import make_env
+from cartpole_lab.session.env import make_env
 env = make_env(device={args.device!r}, num_envs=1024)
 import torch
 env.reset()
@@ -214,7 +214,7 @@ def _rate(args: argparse.Namespace, num_envs: int, cores: list[int]) -> tuple[fl
 import os, resource, time
 os.sched_setaffinity(0, {cores})
 import torch
-from cartpole_lab.session import make_env
+from cartpole_lab.session.env import make_env
 env = make_env(device={args.device!r}, num_envs={num_envs})
 actions = torch.rand({num_envs}, 1, device=env.unwrapped.device) * 2 - 1
 env.reset()

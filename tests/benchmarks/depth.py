@@ -25,8 +25,8 @@ from typing import Any
 import torch
 
 from cartpole_lab import evaluate, load_cfg, train, zero_policy
-from cartpole_lab.progress import EpochInfo
-from cartpole_lab.session import DEFAULT_AGENT, check_device
+from cartpole_lab.session.env import DEFAULT_AGENT, check_device
+from cartpole_lab.training.progress import EpochInfo
 
 TASK = "Isaac-Cartpole-Depth-v0"
 AGENT = "rl_games_fast_cfg_entry_point"

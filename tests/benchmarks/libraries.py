@@ -38,10 +38,10 @@ _CHILD = """
 import json, sys
 library, agent, seed, device = json.loads(sys.argv[1])
 if library == "rl_games":
-    from cartpole_lab import training
+    from cartpole_lab.training import rl_games_train as training
     run = training.train(agent=agent, seed=seed, device=device, progress=False)
 else:
-    from cartpole_lab import libraries
+    from cartpole_lab.training import libraries
     run = libraries.train_with_library(library, agent=agent, seed=seed, device=device)
 print("RUN " + str(run.checkpoint.resolve()), flush=True)
 """
@@ -61,7 +61,10 @@ def train(library: str, agent: str | None, seed: int, device: str | None) -> tup
 
 def judge(library: str, checkpoint: Path, device: str | None) -> dict[str, float | bool]:
     """Pick one of the last checkpoints by evaluation, and evaluate it over 1024 fresh episodes."""
-    from cartpole_lab import evaluation, libraries, policies, session
+    from cartpole_lab import evaluation
+    from cartpole_lab.policies import network as policies
+    from cartpole_lab.session import env as session
+    from cartpole_lab.training import libraries
 
     where = device or session.default_device()
     load = policies.load_policy if library == "rl_games" else libraries.load_policy_any

@@ -124,7 +124,7 @@ def _stepper(env) -> Callable[[int], None]:
 
 
 def _ours(num_envs: int, device: str) -> Callable[[int], None]:
-    from cartpole_lab.session import make_env
+    from cartpole_lab.session.env import make_env
 
     return _stepper(make_env(num_envs=num_envs, device=device))
 
@@ -149,7 +149,7 @@ def _mujoco(num_envs: int, device: str) -> Callable[[int], None]:
     import numpy as np
     from isaaclab_newton.physics import NewtonManager
 
-    from cartpole_lab.session import make_env
+    from cartpole_lab.session.env import make_env
 
     env = make_env(num_envs=2, device=device)  # whose solver holds the model; the steps below know no GPU
     decimation, solver = env.unwrapped.cfg.decimation, NewtonManager._solver

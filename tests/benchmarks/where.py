@@ -66,20 +66,21 @@ def main() -> int:
     """Run the command with the clocks on, write the seconds, return its exit status."""
     out, *words = sys.argv[1:]
     from cartpole_lab import cli
-    from cartpole_lab.startup import quick_imports
+    from cartpole_lab.speed.startup import quick_imports
 
     clock = Clock(cli._process_start())
     with quick_imports():
         import gymnasium
 
-        from cartpole_lab import training, watch
+        from cartpole_lab.training import epoch_callback as watch
+        from cartpole_lab.training import rl_games_train as training
 
     def make(*args: Any, **kwargs: Any) -> Any:
         """Everything is imported now, and nothing has run."""
         from isaaclab.envs import ManagerBasedRLEnv
 
-        from cartpole_lab.physics.replay import NewtonReplayManager
-        from cartpole_lab.update import LeanA2CAgent
+        from cartpole_lab.speed.ppo_update import LeanA2CAgent
+        from cartpole_lab.speed.step_replay import NewtonReplayManager
 
         gymnasium.make = original
         clock.switch()

@@ -37,7 +37,7 @@ SOURCES = {
 PROVOKED = {
     "module 'builtins' has no attribute 'ISAAC_LAUNCHED_FROM_TERMINAL'": """
 from isaaclab.envs import ManagerBasedRLEnv
-from cartpole_lab.session import load_cfg
+from cartpole_lab.session.env import load_cfg
 for _ in range(2):
     cfg, _agent = load_cfg("Isaac-Cartpole-v0")
     cfg.scene.num_envs, cfg.sim.device = 4, "cpu"

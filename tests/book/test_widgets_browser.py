@@ -36,7 +36,7 @@ def five_seconds() -> Any:
     import numpy as np
     from test_widgets import make_rollout
 
-    from cartpole_lab.widgets.trainer import recorded_grid
+    from cartpole_lab.teaching.widgets.trainer import recorded_grid
 
     film = recorded_grid()["results"][4]["film"]["episodes"][0]
     position = np.repeat(np.stack([film["x"], film["angle"]], axis=1), 2, axis=0)[:, None]
@@ -69,8 +69,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from bookbuild import paths, vendor
     from ipywidgets.embed import embed_data
 
-    from cartpole_lab.widgets import Playground, PolicyMap, RewardMixer, Trainer
-    from cartpole_lab.widgets.playground import recorded_policies
+    from cartpole_lab.teaching.widgets import Playground, PolicyMap, RewardMixer, Trainer
+    from cartpole_lab.teaching.widgets.playground import recorded_policies
 
     if not vendor.vendor_scripts():
         pytest.skip("npm is missing: it brings the widget manager")

@@ -24,20 +24,20 @@ SEEN_WITHIN_S = 0.150
 CELLS = [
     """import json, pathlib
 from test_widgets_browser import five_seconds
-from cartpole_lab.widgets import RewardMixer, Trainer
+from cartpole_lab.teaching.widgets import RewardMixer, Trainer
 mixer = RewardMixer({"recorded": five_seconds()})
 def keep(_):
     pathlib.Path("weights.json").write_text(json.dumps(mixer.weights))
 mixer.observe(keep, "weights")""",
     "mixer",
     """def rehearse(weights, ppo, on_epoch):
-    from cartpole_lab.training import train
+    from cartpole_lab.training.rl_games_train import train
     words = [f"env.rewards.{name}.weight={value}" for name, value in weights.items()]
     words += [f"agent.params.config.{name}={value}" for name, value in ppo.items()]
     return train(num_envs=512, device="cpu", max_iterations=2000, eval_interval=0, eval_episodes=128,
                  overrides=words, on_epoch=on_epoch, progress=False)
 def film(run):
-    from cartpole_lab.recording import record_rollout
+    from cartpole_lab.video.rollout import record_rollout
     return record_rollout(run.checkpoint, device="cpu", num_envs=2, steps=300)
 trainer = Trainer(rehearse, film=film)
 trainer""",

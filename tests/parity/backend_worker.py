@@ -14,7 +14,7 @@ import torch
 from isaaclab_newton.physics import MJWarpSolverCfg, NewtonCfg
 from isaaclab_tasks.core.cartpole.cartpole_manager_env_cfg import CartpoleEnvCfg as UpstreamEnvCfg
 
-from cartpole_lab.session import close_env, make_env
+from cartpole_lab.session.env import close_env, make_env
 from cartpole_lab.tasks.cartpole_env_cfg import CartpoleEnvCfg
 from cartpole_lab.tasks.robot import CARTPOLE_CFG, GROUND_CFG
 

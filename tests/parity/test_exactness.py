@@ -14,7 +14,7 @@ STEPS = 300
 
 @pytest.fixture(autouse=True)
 def _leave_no_env() -> Iterator[None]:
-    from cartpole_lab.session import close_env
+    from cartpole_lab.session.env import close_env
 
     yield
     close_env()
@@ -32,8 +32,8 @@ def _trace(
     skip_kernels: bool = True,
 ) -> list[tuple[torch.Tensor, ...]]:
     """Observations, rewards and both dones of every step under random pushes; ``change(env)`` runs half-way."""
-    from cartpole_lab.physics.replay import NewtonReplayManager
-    from cartpole_lab.session import load_cfg, make_env
+    from cartpole_lab.session.env import load_cfg, make_env
+    from cartpole_lab.speed.step_replay import NewtonReplayManager
 
     cfg, _ = load_cfg(agent=None)
     cfg.sim.physics.solver_cfg.replay = replay
@@ -151,7 +151,7 @@ def _apart(one: list, other: list, steps: int) -> torch.Tensor:
 @pytest.mark.parametrize("replay", [False, True], ids=["eager", "replayed"])
 def test_shortcuts_change_no_bit(replay: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     quick = _trace(64, replay=replay)
-    monkeypatch.setattr("cartpole_lab.physics.shortcuts", contextlib.nullcontext)
+    monkeypatch.setattr("cartpole_lab.speed.launch_shortcuts", contextlib.nullcontext)
     assert _first_difference(_trace(64, replay=replay), quick) is None
 
 
@@ -165,7 +165,7 @@ def test_leaving_out_contacts_changes_no_bit(skip_idle: bool) -> None:
 def test_leaving_out_idle_kernels_changes_no_bit(skip_contacts: bool) -> None:
     from isaaclab_newton.physics import NewtonManager
 
-    from cartpole_lab.session import close_env
+    from cartpole_lab.session.env import close_env
 
     traces, left_out = [], []
     for skip in (False, True):

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-from cartpole_lab.session import close_env, make_env
-from cartpole_lab.widgets._base import module
-from cartpole_lab.widgets.playground import recorded_policies
-from cartpole_lab.widgets.policy_map import _forward
+from cartpole_lab.session.env import close_env, make_env
+from cartpole_lab.teaching.widgets._base import module
+from cartpole_lab.teaching.widgets.playground import recorded_policies
+from cartpole_lab.teaching.widgets.policy_map import _forward
 
 STARTS = 100
 STEPS = 299  # the 300th step ends the episode and already shows the next one's start

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from cartpole_lab import libraries, session
-from cartpole_lab.dense_policy import DensePolicy
 from cartpole_lab.errors import UserError
+from cartpole_lab.policies.dense_policy import DensePolicy
+from cartpole_lab.session import env as session
+from cartpole_lab.training import libraries
 
 TASK = "Isaac-Cartpole-v0"
 OBS = torch.randn(64, 4, generator=torch.Generator().manual_seed(0)) * torch.tensor([1.0, 0.5, 3.0, 6.0])
@@ -40,7 +41,7 @@ def test_every_agent_entry_loads() -> None:
 def test_the_symmetric_network_is_the_same_in_a_mirror_and_reads_as_a_plain_perceptron() -> None:
     from rl_games.algos_torch.model_builder import ModelBuilder
 
-    from cartpole_lab.policies import MLPPolicy
+    from cartpole_lab.policies.network import MLPPolicy
 
     params = session.load_cfg(TASK, agent="rl_games_with_symmetry_cfg_entry_point")[1]["params"]
     shape = {"actions_num": 1, "input_shape": (4,), "num_seqs": 1, "value_size": 1}

@@ -9,7 +9,7 @@ import pytest
 import torch
 from camera_pictures import picture, pole_angle, pose
 
-from cartpole_lab import session
+from cartpole_lab.session import env as session
 
 RGB, DEPTH = "Isaac-Cartpole-RGB-v0", "Isaac-Cartpole-Depth-v0"
 
@@ -85,7 +85,8 @@ def test_the_renderer_is_chosen_by_isaac_labs_names(name: str, kind: str) -> Non
 
 def test_default_agents_train_on_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One epoch of the settings for a GPU and of those for a CPU, with the critic on the four numbers."""
-    from cartpole_lab import libraries, policies
+    from cartpole_lab.policies import network as policies
+    from cartpole_lab.training import libraries
 
     monkeypatch.chdir(tmp_path)
     small = ["env.scene.tiled_camera.width=64", "env.scene.tiled_camera.height=32"]

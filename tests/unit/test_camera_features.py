@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from cartpole_lab import session
 from cartpole_lab.errors import UserError
-from cartpole_lab.remote import unreachable
+from cartpole_lab.session import env as session
+from cartpole_lab.session.remote_assets import unreachable
 from cartpole_lab.tasks.mdp.frozen_features import HUB_TIMEOUT_S
 
 RESNET, THEIA = "Isaac-Cartpole-RGB-ResNet18-v0", "Isaac-Cartpole-RGB-TheiaTiny-v0"
@@ -103,7 +103,7 @@ def test_resnet_without_network_says_what_is_missing_in_time(torch_home: Path) -
 
 _PROBE = f"""
 import json, sys, time
-from cartpole_lab import session
+from cartpole_lab.session import env as session
 from cartpole_lab.errors import UserError
 start = time.monotonic()
 try:

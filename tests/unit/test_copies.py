@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from cartpole_lab.copies import started
+from cartpole_lab.speed.forked_process import started
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="copies are made on Linux only")
 

@@ -7,11 +7,11 @@ import math
 import pytest
 import torch
 
-from cartpole_lab import copies
 from cartpole_lab.evaluation import Evaluation, evaluate, run_episodes
-from cartpole_lab.policies import pd_policy, random_policy, zero_policy
-from cartpole_lab.session import make_env
-from cartpole_lab.snapshot import undisturbed
+from cartpole_lab.policies.network import pd_policy, random_policy, zero_policy
+from cartpole_lab.session.env import make_env
+from cartpole_lab.session.saved_state import undisturbed
+from cartpole_lab.speed import forked_process as copies
 
 
 @pytest.fixture

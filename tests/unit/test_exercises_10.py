@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cartpole_lab.exercises import seeing
+from cartpole_lab.teaching.exercises import seeing
 
 LENS = 24 / 20.955
 

@@ -13,11 +13,11 @@ import torch
 from isaaclab.assets import ArticulationCfg
 from isaaclab.utils import configclass, replace
 
-from cartpole_lab import exercises
 from cartpole_lab.evaluation import Evaluation
-from cartpole_lab.session import close_env, make_env
+from cartpole_lab.session.env import close_env, make_env
 from cartpole_lab.tasks.cartpole_env_cfg import CartpoleEnvCfg
 from cartpole_lab.tasks.robot import CARTPOLE_CFG
+from cartpole_lab.teaching import exercises
 
 Capture = pytest.CaptureFixture[str]
 

@@ -9,9 +9,9 @@ import gymnasium as gym
 import pytest
 import torch
 
-from cartpole_lab import exercises
 from cartpole_lab.evaluation import Evaluation
 from cartpole_lab.tasks.cartpole_env_cfg import CartpoleEnvCfg
+from cartpole_lab.teaching import exercises
 
 
 def verdict(capsys: pytest.CaptureFixture[str], check: Callable[..., None], *answer: Any) -> str:

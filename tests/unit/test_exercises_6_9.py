@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from cartpole_lab.exercises import measuring, own_task, rewarding, scaling, scripts, training
+from cartpole_lab.teaching.exercises import measuring, own_task, rewarding, scaling, scripts, training
 
 
 def verdict(capsys: pytest.CaptureFixture[str], check: object, answer: object) -> str:

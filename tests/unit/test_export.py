@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from cartpole_lab.errors import UserError
-from cartpole_lab.export import ONNX_TOLERANCE, export_onnx, export_weights
-from cartpole_lab.policies import load_policy
-from cartpole_lab.widgets.policy_map import _forward
+from cartpole_lab.policies.export import ONNX_TOLERANCE, export_onnx, export_weights
+from cartpole_lab.policies.network import load_policy
+from cartpole_lab.teaching.widgets.policy_map import _forward
 
 
 @pytest.fixture(params=[True, False], ids=["normalised", "plain"])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cartpole_lab import kernel
+from cartpole_lab import jupyter_kernel as kernel
 from cartpole_lab.errors import UserError
 
 jupyter_client = pytest.importorskip("jupyter_client")
@@ -30,7 +30,7 @@ def jupyter_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_spec_names_presets_and_asks_for_no_licence() -> None:
     spec = kernel.kernel_spec()
-    assert spec["argv"][:3] == [sys.executable, "-m", "cartpole_lab.kernel"]
+    assert spec["argv"][:3] == [sys.executable, "-m", "cartpole_lab.jupyter_kernel"]
     assert spec["env"]["CARTPOLE_LAB_PHYSICS"] == "isaacsim_physx"
     assert spec["env"]["CARTPOLE_LAB_RENDERER"] == "isaacsim_rtx"
     assert "OMNI_KIT_ACCEPT_EULA" not in spec["env"]

@@ -63,7 +63,7 @@ def test_pinned_memory_works_without_a_cuda_driver() -> None:
 def test_pool_replays_every_group_and_reports_an_error() -> None:
     import warp as wp
 
-    from cartpole_lab.physics.pool import ReplayPool
+    from cartpole_lab.speed.replay_threads import ReplayPool
 
     wp.init()
     graphs, arrays = [], []
@@ -91,7 +91,7 @@ def test_recording_skips_contact_kernels_only_while_there_is_no_contact() -> Non
 
     import warp as wp
 
-    from cartpole_lab.physics.recorder import NEEDS_CONTACTS, ModuleCopies, record
+    from cartpole_lab.speed.launch_recorder import NEEDS_CONTACTS, ModuleCopies, record
 
     wp.init()
 
@@ -145,7 +145,7 @@ def test_kernels_are_left_out_of_machines_that_have_no_use_for_them(name: str) -
     import mujoco
     import mujoco_warp
 
-    from cartpole_lab.physics.idle import IdleSolverMuJoCo
+    from cartpole_lab.speed.idle_solver import IdleSolverMuJoCo
 
     body, joint, more, useful = _MACHINES[name]
     machine = mujoco.MjModel.from_xml_string(f"""

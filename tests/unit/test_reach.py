@@ -66,7 +66,7 @@ def _contact_seen(model: mujoco.MjModel) -> bool:
 
 @pytest.mark.parametrize("case", CASES)
 def test_shapes_meet_where_mujoco_sees_them_meet(case: str) -> None:
-    from cartpole_lab.physics.reach import contacts_possible
+    from cartpole_lab.speed.reachable_contacts import contacts_possible
 
     bodies, ground, possible = CASES[case]
     solver = _solver(bodies, ground)
@@ -78,7 +78,7 @@ def test_shapes_meet_where_mujoco_sees_them_meet(case: str) -> None:
 
 
 def _robot(**settings: Any) -> tuple[Any, Any]:
-    from cartpole_lab.session import load_cfg, make_env
+    from cartpole_lab.session.env import load_cfg, make_env
 
     cfg, _ = load_cfg(agent=None)
     for name, value in settings.items():
@@ -91,7 +91,7 @@ def _robot(**settings: Any) -> tuple[Any, Any]:
 def test_the_cart_pole_needs_no_contacts_until_its_rail_is_lowered() -> None:
     import torch
 
-    from cartpole_lab.session import close_env
+    from cartpole_lab.session.env import close_env
 
     results = []
     for skips in (True, False):

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from cartpole_lab.errors import UserError
-from cartpole_lab.policies import pd_policy, zero_policy
-from cartpole_lab.recording import Rollout, record_rollout, record_video
+from cartpole_lab.policies.network import pd_policy, zero_policy
+from cartpole_lab.video.rollout import Rollout, record_rollout, record_video
 
 STEPS, ENVS = 60, 3
 

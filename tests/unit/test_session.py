@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from cartpole_lab.errors import UserError
-from cartpole_lab.quiet import quietly
-from cartpole_lab.session import close_env, configure, load_cfg, make_env
+from cartpole_lab.session.env import close_env, configure, load_cfg, make_env
+from cartpole_lab.session.held_output import quietly
 
 
 def _first_steps(seed: int) -> torch.Tensor:
@@ -112,6 +112,6 @@ def test_isaac_labs_own_cartpole_keeps_its_name() -> None:
 
 
 def test_a_script_that_leaves_its_environment_open_ends_in_silence() -> None:
-    code = "from cartpole_lab.session import make_env\nmake_env(num_envs=2, device='cpu').reset()\nprint('end')"
+    code = "from cartpole_lab.session.env import make_env\nmake_env(num_envs=2, device='cpu').reset()\nprint('end')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "end\n", "")

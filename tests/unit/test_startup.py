@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from cartpole_lab.session import close_env, load_cfg, make_env
-from cartpole_lab.startup import paused_collector
+from cartpole_lab.session.env import close_env, load_cfg, make_env
+from cartpole_lab.speed.startup import paused_collector
 
 
 def test_the_collector_runs_again_after_the_block_and_after_an_error() -> None:
@@ -52,7 +52,7 @@ def test_pytorch_keeps_to_one_thread_while_an_environment_is_open(monkeypatch: p
 
 
 def test_training_leaves_the_threads_as_the_session_set_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from cartpole_lab.training import train
+    from cartpole_lab.training.rl_games_train import train
 
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     seen = []
@@ -95,7 +95,7 @@ def test_what_is_compiled_ahead_is_what_a_launch_uses(tmp_path: Path) -> None:
 def test_a_module_that_somebody_needs_is_compiled_once_and_there(monkeypatch: pytest.MonkeyPatch) -> None:
     from warp._src.context import Module
 
-    from cartpole_lab.physics.compile import Ahead
+    from cartpole_lab.speed.kernel_compilation import Ahead
 
     compiled: list[tuple[str, bool]] = []
     begun, go_on = threading.Event(), threading.Event()
@@ -126,7 +126,7 @@ def test_a_module_that_somebody_needs_is_compiled_once_and_there(monkeypatch: py
 def test_the_modules_of_a_step_are_known_before_it_runs() -> None:
     from warp._src.context import Module
 
-    from cartpole_lab.physics.snapshot import differences, snapshot
+    from cartpole_lab.speed.physics_snapshot import differences, snapshot
 
     cfg, _ = load_cfg(agent=None)
     cfg.sim.physics.solver_cfg.replay = False
@@ -148,7 +148,7 @@ def test_the_modules_of_a_step_are_known_before_it_runs() -> None:
 
 
 def test_progress_needs_a_running_kernel_not_an_imported_module(monkeypatch: pytest.MonkeyPatch) -> None:
-    from cartpole_lab.progress import ProgressLine
+    from cartpole_lab.training.progress import ProgressLine
 
     monkeypatch.setitem(sys.modules, "ipykernel", types.ModuleType("ipykernel"))
     monkeypatch.delitem(sys.modules, "ipykernel.kernelapp", raising=False)
@@ -164,7 +164,7 @@ def run_fresh(code: str) -> None:
 def test_rl_games_trains_without_the_compiler_which_works_afterwards() -> None:
     run_fresh(
         "import sys, torch\n"
-        "from cartpole_lab.startup import import_rl_games\n"
+        "from cartpole_lab.speed.startup import import_rl_games\n"
         "with import_rl_games():\n"
         "    from rl_games.torch_runner import Runner\n"
         "weight = torch.nn.Parameter(torch.ones(1))\n"
@@ -186,7 +186,7 @@ def test_rl_games_trains_without_the_compiler_which_works_afterwards() -> None:
 def test_networks_that_are_compiled_get_the_compiler() -> None:
     run_fresh(
         "import sys\n"
-        "from cartpole_lab.startup import import_rl_games\n"
+        "from cartpole_lab.speed.startup import import_rl_games\n"
         "with import_rl_games(compiled=True):\n"
         "    from rl_games.torch_runner import Runner\n"
         "assert sys.modules['torch._dynamo'].__file__\n"
@@ -197,7 +197,7 @@ def test_networks_that_are_compiled_get_the_compiler() -> None:
 def test_training_imports_no_symbolic_algebra(tmp_path: Path) -> None:
     run_fresh(
         "import sys\n"
-        "from cartpole_lab.training import train\n"
+        "from cartpole_lab.training.rl_games_train import train\n"
         "agent = 'rl_games_with_symmetry_cfg_entry_point'\n"
         f"train(agent=agent, num_envs=64, max_iterations=1, device='cpu', progress=False, log_root={str(tmp_path)!r})\n"
         "assert 'sympy' not in sys.modules\n"
@@ -206,7 +206,7 @@ def test_training_imports_no_symbolic_algebra(tmp_path: Path) -> None:
 
 def test_mujocos_window_library_is_imported_when_it_is_used() -> None:
     code = (
-        "from cartpole_lab.session import make_env\n"
+        "from cartpole_lab.session.env import make_env\n"
         "import sys\n"
         "make_env(num_envs=2, device='cpu')\n"
         "assert 'mujoco.glfw' in sys.modules and 'glfw.library' not in sys.modules\n"
@@ -223,7 +223,7 @@ def test_warp_reads_and_tracks_kernels_again_after_the_imports() -> None:
         "from warp._src.codegen import Adjoint\n"
         "from warp._src.context import Module\n"
         "originals = Module._find_references, Adjoint.extract_function_source\n"
-        "from cartpole_lab.startup import import_simulator, quick_imports\n"
+        "from cartpole_lab.speed.startup import import_simulator, quick_imports\n"
         "with quick_imports():\n"
         "    import_simulator(newton=True)\n"
         "assert originals == (Module._find_references, Adjoint.extract_function_source)\n"
@@ -236,7 +236,7 @@ def test_a_function_that_ends_in_an_outdented_text_is_read_to_its_end(tmp_path: 
     run_fresh(
         "import sys\n"
         f"sys.path.insert(0, {str(tmp_path)!r})\n"
-        "from cartpole_lab.startup import quick_imports\n"
+        "from cartpole_lab.speed.startup import quick_imports\n"
         "with quick_imports(), quick_imports():\n"
         "    import outdented\n"
         "adjoint = outdented.last.adj\n"
@@ -248,8 +248,8 @@ def test_a_function_that_ends_in_an_outdented_text_is_read_to_its_end(tmp_path: 
 def test_kernels_that_were_not_read_at_once_are_read_as_warp_reads_them() -> None:
     run_fresh(
         "import ast, re\n"
-        "from cartpole_lab.deferred import Unread\n"
-        "from cartpole_lab.startup import import_simulator, quick_imports\n"
+        "from cartpole_lab.speed.deferred_imports import Unread\n"
+        "from cartpole_lab.speed.startup import import_simulator, quick_imports\n"
         "with quick_imports():\n"
         "    import_simulator(newton=True)\n"
         "    from warp._src import codegen\n"
@@ -274,7 +274,7 @@ def test_kernels_that_were_not_read_at_once_are_read_as_warp_reads_them() -> Non
 def test_methods_that_a_dataclass_writes_later_are_those_it_writes_at_once() -> None:
     import_all = (
         "import dataclasses, hashlib, inspect, json, sys\n"
-        "from cartpole_lab.startup import quick_imports\n"
+        "from cartpole_lab.speed.startup import quick_imports\n"
         "def load():\n"
         "    import cartpole_lab.tasks.cartpole_env_cfg, isaaclab.envs, isaaclab_tasks, torch.export\n"
     )
@@ -306,7 +306,7 @@ def test_a_method_is_written_at_the_first_look_and_stays() -> None:
     run_fresh(
         "import dataclasses, inspect\n"
         "from dataclasses import dataclass, field\n"
-        "from cartpole_lab.startup import quick_imports\n"
+        "from cartpole_lab.speed.startup import quick_imports\n"
         "with quick_imports(), quick_imports():\n"
         "    @dataclass(frozen=True, order=True)\n"
         "    class Point:\n"
@@ -356,7 +356,7 @@ def test_scripts_are_compiled_at_their_first_call(tmp_path: Path) -> None:
         "    compiled.append(function.__name__)\n"
         "    return original(function, *args, **kwargs)\n"
         "torch.jit.script = script\n"
-        "from cartpole_lab.startup import quick_imports\n"
+        "from cartpole_lab.speed.startup import quick_imports\n"
         "with quick_imports():\n"
         "    import scripts\n"
         "assert torch.jit.script is script and compiled == []\n"
@@ -372,7 +372,7 @@ def test_scripts_are_compiled_at_their_first_call(tmp_path: Path) -> None:
 def test_modules_that_were_only_named_are_there_when_they_are_used(tmp_path: Path) -> None:
     run_fresh(
         "import sys\n"
-        "from cartpole_lab.startup import import_simulator, quick_imports\n"
+        "from cartpole_lab.speed.startup import import_simulator, quick_imports\n"
         "with quick_imports():\n"
         "    import isaaclab_tasks\n"
         "    import_simulator(newton=True)\n"
@@ -404,7 +404,7 @@ def test_modules_that_were_only_named_are_there_when_they_are_used(tmp_path: Pat
 def test_what_builds_on_pytorchs_rules_for_empty_tensors_has_them(use: str) -> None:
     run_fresh(
         "import sys\n"
-        "from cartpole_lab.startup import quick_imports\n"
+        "from cartpole_lab.speed.startup import quick_imports\n"
         "with quick_imports():\n"
         "    import torch\n"
         "assert 'torch._meta_registrations' not in sys.modules\n"

@@ -12,9 +12,9 @@ import pytest
 import torch
 import yaml
 
-from cartpole_lab.policies import MLPPolicy, load_policy, policy_from_model, read_checkpoint
-from cartpole_lab.progress import ProgressLine
-from cartpole_lab.training import TrainingRun, train
+from cartpole_lab.policies.network import MLPPolicy, load_policy, policy_from_model, read_checkpoint
+from cartpole_lab.training.progress import ProgressLine
+from cartpole_lab.training.rl_games_train import TrainingRun, train
 
 SMALL = {"num_envs": 64, "device": "cpu", "progress": False, "eval_episodes": 64}
 
@@ -50,7 +50,7 @@ def test_evaluating_along_the_way_does_not_change_what_is_learned(run: TrainingR
 
 def test_the_same_seed_gives_the_same_numbers_in_another_process(run: TrainingRun, tmp_path: Path) -> None:
     code = (
-        "import sys, numpy; from cartpole_lab.training import train; "
+        "import sys, numpy; from cartpole_lab.training.rl_games_train import train; "
         f"r = train(num_envs=64, device='cpu', progress=False, eval_episodes=64, seed=5, max_iterations=6, "
         f"eval_interval=3, log_root={str(tmp_path)!r}); print(r.checkpoint)"
     )
@@ -103,7 +103,7 @@ def test_the_policy_is_the_mean_action_of_rl_games(run: TrainingRun) -> None:
 def test_two_runs_in_one_second_do_not_share_a_folder(tmp_path: Path) -> None:
     import argparse
 
-    from cartpole_lab.run_folder import make_log_dir
+    from cartpole_lab.training.run_folder import make_log_dir
 
     config = {"name": "cartpole", "full_experiment_name": "same"}
     first = make_log_dir(tmp_path, dict(config), argparse.Namespace())
@@ -121,7 +121,7 @@ def test_stop_when_solved_evaluates_what_the_latest_rollout_recommends(
 ) -> None:
     from types import SimpleNamespace
 
-    from cartpole_lab.watch import Watch
+    from cartpole_lab.training.epoch_callback import Watch
 
     raw = SimpleNamespace(
         num_envs=100,

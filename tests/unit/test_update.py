@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from cartpole_lab.training import train
+from cartpole_lab.training.rl_games_train import train
 
 AGENTS = ("rl_games_cfg_entry_point", "rl_games_fast_cfg_entry_point", "rl_games_with_symmetry_cfg_entry_point")
 
@@ -20,7 +20,7 @@ def test_gradients_and_reported_losses_are_those_of_rl_games(
 ) -> None:
     from rl_games.algos_torch.a2c_continuous import A2CAgent
 
-    from cartpole_lab.update import LeanA2CAgent
+    from cartpole_lab.speed.ppo_update import LeanA2CAgent
 
     lean = LeanA2CAgent.calc_gradients
     seen: list[tuple[list[torch.Tensor], list[torch.Tensor]]] = []

@@ -14,13 +14,13 @@ import pytest
 import torch
 
 from cartpole_lab.evaluation import Evaluation
-from cartpole_lab.policies import pd_policy
-from cartpole_lab.recording import Rollout
-from cartpole_lab.widgets import Playground, PolicyMap, RewardMixer, Trainer
-from cartpole_lab.widgets._base import HERE, module
-from cartpole_lab.widgets._data import DEFAULT_WEIGHTS, film_of, first_episode, summarise
-from cartpole_lab.widgets.playground import recorded_policies
-from cartpole_lab.widgets.policy_map import GRID
+from cartpole_lab.policies.network import pd_policy
+from cartpole_lab.teaching.widgets import Playground, PolicyMap, RewardMixer, Trainer
+from cartpole_lab.teaching.widgets._base import HERE, module
+from cartpole_lab.teaching.widgets._data import DEFAULT_WEIGHTS, film_of, first_episode, summarise
+from cartpole_lab.teaching.widgets.playground import recorded_policies
+from cartpole_lab.teaching.widgets.policy_map import GRID
+from cartpole_lab.video.rollout import Rollout
 
 WIDGETS = ("playground", "policy_map", "reward_mixer", "trainer")
 STEPS, ENVS, STEP_DT = 40, 3, 1 / 60

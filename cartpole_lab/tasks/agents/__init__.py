@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cartpole_lab.startup import import_rl_games
+from cartpole_lab.speed.startup import import_rl_games
 
 
 def load_rl_games_cfg(path: Path) -> dict[str, Any]:

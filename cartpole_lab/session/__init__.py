@@ -1,0 +1,39 @@
+"""One live environment: made quietly, rebuilt safely, set aside and brought back.
+
+Here belong the environment's making and closing, the overrides and their errors, the assets that a scene needs, output
+that is held back, and saving and restoring a live environment's state. What is simulated belongs into ``tasks``.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_HOME = {
+    "make_env": "env",
+    "open_env": "env",
+    "close_env": "env",
+    "load_cfg": "env",
+    "configure": "env",
+    "default_device": "env",
+    "check_device": "env",
+    "check_num_envs": "env",
+    "check_task": "env",
+    "has_camera": "env",
+    "DEFAULT_TASK": "env",
+    "DEFAULT_AGENT": "env",
+    "NUM_ENVS": "env",
+    "quietly": "held_output",
+    "announce": "held_output",
+    "undisturbed": "saved_state",
+    "remote_files": "remote_assets",
+    "check_assets": "remote_assets",
+}
+
+__all__ = list(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

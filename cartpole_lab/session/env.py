@@ -1,0 +1,325 @@
+"""One live environment: made quietly, rebuilt safely in the same kernel.
+
+Isaac Lab keeps one simulation per process. :func:`make_env` closes the one that an earlier cell left behind before it
+makes the next, so a cell may be run twice.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import difflib
+import io
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+from cartpole_lab.errors import UserError
+from cartpole_lab.session.held_output import announce, quietly
+from cartpole_lab.speed.startup import import_simulator, one_torch_thread, quick_imports
+
+if TYPE_CHECKING:
+    import gymnasium as gym
+    from isaaclab.envs import ManagerBasedRLEnvCfg
+
+DEFAULT_TASK = "Isaac-Cartpole-v0"
+DEFAULT_AGENT = "rl_games_cfg_entry_point"
+NUM_ENVS = {"cpu": 1024, "cuda": 4096}
+"""Environments simulated when nobody says how many, by kind of device."""
+
+_env: gym.Env | None = None
+_simulation = contextlib.ExitStack()
+
+
+def default_device() -> str:
+    """``"cuda:0"`` where PyTorch sees a GPU, else ``"cpu"``."""
+    import torch
+
+    return "cuda:0" if torch.cuda.is_available() else "cpu"
+
+
+def check_device(device: str | None) -> str:
+    """Return a usable device name.
+
+    Args:
+        device: ``"cpu"``, ``"cuda"``, ``"cuda:<index>"`` or None for the default.
+
+    Raises:
+        UserError: The device isn't there, or the name isn't one.
+    """
+    import torch
+
+    if device is None:
+        return default_device()
+    device = "cuda:0" if device == "cuda" else device
+    kind, _, index = device.partition(":")
+    if kind not in NUM_ENVS or (index and not index.isdigit()) or (kind == "cpu" and index):
+        raise UserError(f"device {device!r} is not known: expected cpu, cuda or cuda:<index>")
+    if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
+        raise UserError(
+            f"device {device!r} asked for, but PyTorch sees {torch.cuda.device_count()} GPU(s) here: use --device cpu, "
+            "or run `cartpole-lab doctor` to see why"
+        )
+    return device
+
+
+def check_num_envs(num_envs: int) -> int:
+    """Return ``num_envs`` if it is a number of environments.
+
+    Raises:
+        UserError: It isn't a positive integer.
+    """
+    if isinstance(num_envs, bool) or not isinstance(num_envs, int) or num_envs < 1:
+        raise UserError(f"num_envs is {num_envs!r}, expected a positive integer such as 1024")
+    return num_envs
+
+
+def check_task(task: str) -> str:
+    """Return ``task`` if Gymnasium knows it, after looking into Isaac Lab's own tasks too.
+
+    Raises:
+        UserError: No such task; names the nearest ones.
+    """
+    import gymnasium as gym
+
+    import cartpole_lab.tasks  # noqa: F401
+
+    task = task.split(":")[-1]
+    if task not in gym.registry:
+        import isaaclab_tasks  # noqa: F401
+    if task not in gym.registry:
+        known = [name for name in gym.registry if name.startswith("Isaac")]
+        near = difflib.get_close_matches(task, known, n=3, cutoff=0.4) or [DEFAULT_TASK]
+        raise UserError(
+            f"task {task!r} is not registered: did you mean {' or '.join(near)}? `isaaclab list_envs` lists all"
+        )
+    return task
+
+
+def load_cfg(
+    task: str = DEFAULT_TASK, *, agent: str | None = DEFAULT_AGENT, overrides: Sequence[str] = ()
+) -> tuple[ManagerBasedRLEnvCfg, Any]:
+    """Load a task's environment and agent settings, as ``isaaclab train`` does.
+
+    Args:
+        task: Registered id.
+        agent: Name of the agent entry point, or None for no agent settings.
+        overrides: Words such as ``"physics=ovphysx"``, ``"env.rewards.pole_pos.weight=-2"`` or
+            ``"agent.params.config.gamma=0.98"``.
+
+    Returns:
+        The environment config with its presets resolved, and the agent config (a dict for rl-games).
+
+    Raises:
+        UserError: Unknown task, agent, preset or setting.
+    """
+    import gymnasium as gym
+
+    task = check_task(task)
+    from isaaclab_tasks.utils import resolve_task_config
+
+    entries = [key for key in gym.spec(task).kwargs if key.endswith("_cfg_entry_point") and not key.startswith("env_")]
+    if agent is not None and agent not in entries:
+        raise UserError(f"agent {agent!r} is not registered for {task}: expected one of {', '.join(entries)}")
+    has_camera = "camera" in str(gym.spec(task).kwargs["env_cfg_entry_point"]).lower()
+    words = [*_default_presets(overrides, has_camera), *overrides]
+    for word in words:
+        if "=" not in word or word.startswith("-"):
+            raise UserError(f"argument {word!r} is not known: expected a flag of `--help`, or a setting as name=value")
+    stdout = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(stdout):
+            return resolve_task_config(task, agent, overrides=words)
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise UserError(_explain_override(task, words, error)) from error
+
+
+def _default_presets(overrides: Sequence[str], has_camera: bool) -> list[str]:
+    """Presets that the environment variables of a Jupyter kernel ask for, unless the user chose some."""
+    chosen = {word.partition("=")[0] for word in overrides}
+    names = {"physics": "CARTPOLE_LAB_PHYSICS"}
+    if has_camera:
+        names["renderer"] = "CARTPOLE_LAB_RENDERER"
+    return [f"{key}={os.environ[var]}" for key, var in names.items() if key not in chosen and os.environ.get(var)]
+
+
+def _explain_override(task: str, words: Sequence[str], error: Exception) -> str:
+    """One line for a setting that Isaac Lab refused."""
+    from cartpole_lab.physics import CartpolePhysicsCfg
+
+    presets = [name for name in CartpolePhysicsCfg.__dataclass_fields__ if name != "default"]
+    for word in words:
+        key, _, value = word.partition("=")
+        if key == "physics" and value not in presets:
+            return f"physics {value!r} is not known: expected one of {', '.join(presets)}"
+    reason = " ".join(str(error).split())
+    return f"{task} does not take {' '.join(words)}: {reason}"
+
+
+def configure(
+    task_or_cfg: str | ManagerBasedRLEnvCfg | type[ManagerBasedRLEnvCfg] = DEFAULT_TASK,
+    *,
+    agent: str | None = None,
+    num_envs: int | None = None,
+    device: str | None = None,
+    seed: int = 42,
+    overrides: Sequence[str] = (),
+) -> tuple[str, ManagerBasedRLEnvCfg, Any]:
+    """Settle what to simulate, on what and how many, without simulating anything.
+
+    Args:
+        task_or_cfg: As for :func:`make_env`.
+        agent: Name of the agent entry point, or None for no agent settings.
+        num_envs, device, seed, overrides: As for :func:`make_env`.
+
+    Returns:
+        The id to make, the environment config and the agent config.
+
+    Raises:
+        UserError: Something asked for isn't there.
+    """
+    device = check_device(device)
+    if isinstance(task_or_cfg, str):
+        task = check_task(task_or_cfg)
+        cfg, agent_cfg = load_cfg(task, agent=agent, overrides=overrides)
+        if num_envs is None and not any(word.startswith("env.scene.num_envs=") for word in overrides):
+            num_envs = min(cfg.scene.num_envs, NUM_ENVS[device.partition(":")[0]])
+    else:
+        task = DEFAULT_TASK
+        cfg = _own_cfg(task_or_cfg, [word for word in overrides if not word.startswith("agent.")])
+        agent_words = [word for word in overrides if word.startswith("agent.")]
+        agent_cfg = load_cfg(task, agent=agent, overrides=agent_words)[1] if agent else None
+    cfg.sim.device = device
+    cfg.seed = seed
+    if num_envs is not None:
+        cfg.scene.num_envs = num_envs
+    check_num_envs(cfg.scene.num_envs)
+    return task, cfg, agent_cfg
+
+
+def make_env(
+    task_or_cfg: str | ManagerBasedRLEnvCfg | type[ManagerBasedRLEnvCfg] = DEFAULT_TASK,
+    *,
+    num_envs: int | None = None,
+    device: str | None = None,
+    seed: int = 42,
+    overrides: Sequence[str] = (),
+    render_mode: str | None = None,
+    quiet: bool = True,
+) -> gym.Env:
+    """Make the live environment, closing the one before.
+
+    Args:
+        task_or_cfg: Registered id, or a config (class or object) of your own; yours is copied, not changed.
+        num_envs: Number of environments; by default 1024 on a CPU and 4096 on a GPU, or what your config says.
+        device: ``"cpu"`` or ``"cuda:<index>"``; by default the GPU if there is one.
+        seed: Seed of everything random in the environment.
+        overrides: As for :func:`load_cfg`; with a config of your own only ``physics=`` and ``renderer=``.
+        render_mode: Handed to :func:`gymnasium.make`.
+        quiet: Hold back Isaac Lab's start-up report; it is shown in full if something fails.
+
+    Returns:
+        The environment in Gymnasium's wrappers; ``env.unwrapped`` is Isaac Lab's.
+
+    Raises:
+        UserError: Something asked for isn't there.
+    """
+    with quick_imports(), quietly() if quiet else nullcontext():
+        task, cfg, _ = configure(task_or_cfg, num_envs=num_envs, device=device, seed=seed, overrides=overrides)
+        return open_env(task, cfg, render_mode=render_mode)
+
+
+def open_env(
+    task: str,
+    cfg: ManagerBasedRLEnvCfg,
+    *,
+    render_mode: str | None = None,
+    launcher_args: dict[str, Any] | None = None,
+) -> gym.Env:
+    """Launch what ``cfg`` needs and make its environment, closing the one before.
+
+    Args:
+        task: Registered id that names the class of the environment.
+        cfg: Config as :func:`configure` returns it. It is used as it is.
+        render_mode: Handed to :func:`gymnasium.make`.
+        launcher_args: Further arguments of Isaac Lab's launcher.
+
+    Raises:
+        UserError: Files that the scene needs cannot be reached.
+    """
+    global _env
+    import gymnasium as gym
+    from isaaclab.app import launch_simulation
+    from isaaclab.utils.string import string_to_callable
+
+    import cartpole_lab.physics as physics
+    import cartpole_lab.tasks  # noqa: F401
+    from cartpole_lab.session.remote_assets import check_assets
+
+    check_assets(cfg)
+    physics.check_available(cfg.sim.physics)
+    close_env()
+    newton, on_cpu = type(cfg.sim.physics).__name__ == "NewtonCfg", cfg.sim.device == "cpu"
+    # Kit for Isaac Sim, nothing for Newton: Isaac Lab decides, as in its own scripts.
+    _simulation.enter_context(
+        launch_simulation(cfg, {"headless": True, **(launcher_args or {}), "device": cfg.sim.device})
+    )
+    _simulation.enter_context(one_torch_thread(when=on_cpu and not has_camera(cfg)))
+    with quick_imports(), physics.compiling(cfg.sim.device, say=announce) if newton else nullcontext() as ahead:
+        import_simulator(newton)
+        if newton and on_cpu:
+            _simulation.enter_context(physics.shortcuts())
+        _env = gym.make(task, cfg=cfg, render_mode=render_mode)
+        sim = _env.unwrapped.sim
+        if newton and isinstance(sim.physics_manager, str):  # a name that Isaac Lab looks up six times a step
+            sim.physics_manager = string_to_callable(str(sim.physics_manager))
+        if ahead is not None:
+            ahead.add(*sim.physics_manager.kernel_modules())
+    # Isaac Lab 3.0 fills the joints' velocity limits when it first writes to the simulation. Until then they are zero,
+    # and the very first reset would draw every start velocity as zero.
+    _env.unwrapped.scene.write_data_to_sim()
+    return _env
+
+
+def has_camera(cfg: ManagerBasedRLEnvCfg) -> bool:
+    """Whether pictures are drawn and, most likely, learned from."""
+    return any(hasattr(value, "renderer_cfg") for value in vars(cfg.scene).values())
+
+
+def _own_cfg(cfg: Any, overrides: Sequence[str]) -> ManagerBasedRLEnvCfg:
+    """A config of the user's own, copied, with its presets resolved."""
+    import copy
+
+    from isaaclab_tasks.utils import resolve_presets
+
+    cfg = cfg() if isinstance(cfg, type) else copy.deepcopy(cfg)
+    words = [*_default_presets(overrides, has_camera=False), *overrides]
+    keys = {word.partition("=")[0] for word in words}
+    if not keys <= {"physics", "renderer", "presets"}:
+        raise UserError(f"overrides {words} with a config of your own: set the fields of the config instead")
+    return resolve_presets(cfg, [word.partition("=")[2] for word in words])
+
+
+def close_env() -> None:
+    """Close the live environment, if there is one, however it was made."""
+    global _env
+    env, _env = _env, None
+    if env is not None:
+        env.close()
+    if "isaaclab.sim" in sys.modules:
+        from isaaclab.sim import SimulationContext
+
+        # An environment made without make_env, or one whose making failed half-way, still holds the simulation.
+        if SimulationContext.instance() is not None:
+            SimulationContext.clear_instance()
+    if "omni.kit.app" not in sys.modules:  # Kit ends the process when it closes, so it stays
+        _simulation.close()
+
+
+@atexit.register
+def _close_at_exit() -> None:
+    """Leave nothing to Python's last moments, when modules are half gone; Kit closes by itself."""
+    if "omni.kit.app" not in sys.modules:
+        close_env()

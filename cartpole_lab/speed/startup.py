@@ -1,0 +1,140 @@
+"""What keeps others from slowing the simulator down: idle imports at the start, PyTorch's threads later.
+
+PyTorch, Newton and MuJoCo-Warp do much when they are imported that serves compilers, gradients and kernels which no
+cart-pole uses. Python's garbage collector walks over all of that, again and again, and once more when the process ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import os
+import sys
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from cartpole_lab.speed.deferred_imports import (
+    Later,
+    import_torch,
+    uncompiled_scripts,
+    unread_kernels,
+    unseen_modules,
+    unwritten_methods,
+)
+
+_frozen = False
+_quick = False
+
+
+@contextlib.contextmanager
+def paused_collector() -> Iterator[None]:
+    """Keep the garbage collector from running in the block."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@contextlib.contextmanager
+def quick_imports() -> Iterator[None]:
+    """Import PyTorch, Warp and what is built on them in the block, without what they do for nothing."""
+    global _quick
+    if _quick:
+        yield
+        return
+    _quick = True
+    try:
+        with paused_collector(), unwritten_methods(), unseen_modules():
+            first = import_torch()
+            with unread_kernels(), uncompiled_scripts():
+                if first:
+                    gc.freeze()  # what has been imported stays as long as the process
+                yield
+    finally:
+        _quick = False
+
+
+def import_simulator(newton: bool) -> None:
+    """Import what an environment is made of, and take it out of the collector's rounds.
+
+    What is imported lives as long as the process. It is set aside before an environment exists, so that environments
+    and all they hold are collected as ever.
+
+    Args:
+        newton: Whether Newton simulates; its solver would otherwise be imported in the midst of making it.
+    """
+    global _frozen
+    # MuJoCo imports it for its window, and it tries every library that it finds in a process of its own.
+    sys.modules.setdefault("glfw", Later("glfw"))
+    importlib.import_module("isaaclab.envs")
+    if newton:
+        importlib.import_module("newton.solvers").SolverMuJoCo.import_mujoco()
+        importlib.import_module("cartpole_lab.speed.step_replay")
+    if not _frozen:
+        gc.freeze()
+        _frozen = True
+
+
+class _Compiler(Later):
+    """Stands for ``torch._dynamo``, and answers what is asked of it where nothing is compiled."""
+
+    config = types.SimpleNamespace()
+
+    @staticmethod
+    def disable(function: Callable, *args: Any, **kwargs: Any) -> Callable:
+        return function
+
+    @staticmethod
+    def graph_break() -> None:
+        """Nothing is compiled, so there is no graph to break."""
+
+
+@contextlib.contextmanager
+def import_rl_games(compiled: bool = False) -> Iterator[None]:
+    """Import rl-games in the block without PyTorch's compiler: two seconds of imports for what is not used.
+
+    rl-games sets an option of the compiler and decorates a network of its tests with ``torch.compile``, and PyTorch's
+    optimizers ask the compiler to leave them alone. Each of these imports it, whether or not anything is compiled.
+
+    Args:
+        compiled: Whether networks are to be compiled; then nothing is held back.
+    """
+    import torch
+
+    name = "torch._dynamo"
+    if compiled or not isinstance(sys.modules.setdefault(name, _Compiler(name)), _Compiler):
+        yield
+        return
+    compile_ = torch.compile
+    torch.compile = lambda model=None, **kwargs: model if model is not None else lambda function: function
+    try:
+        yield
+    finally:
+        torch.compile = compile_
+
+
+@contextlib.contextmanager
+def one_torch_thread(when: bool = True) -> Iterator[None]:
+    """Let PyTorch work on one thread in the block, unless ``OMP_NUM_THREADS`` says how many.
+
+    A network with 32 units a layer gains nothing from a second thread, while PyTorch's idle threads spin on the cores
+    that physics needs: 4096 environments stepped a third slower, and beside another busy program training became
+    twenty-five times slower. It also makes the numbers of a run independent of the number of cores.
+
+    Args:
+        when: Whether to do anything.
+    """
+    import torch
+
+    threads = torch.get_num_threads()
+    if when and "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

@@ -1,0 +1,69 @@
+"""Checks of lesson 8: how sure a mean is, and when a pole has come to stand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from cartpole_lab.teaching.exercises.hints import Hint, says
+
+
+def _number(value: Any, name: str) -> float:
+    """``value`` as a float."""
+    if value is None or value is ...:
+        raise Hint(f"{name} returned {value!r}, expected one number")
+    array = np.asarray(value, dtype=float)
+    if array.size != 1:
+        raise Hint(f"{name} returned shape {array.shape}, expected one number")
+    return float(array.reshape(()))
+
+
+@says("four times the episodes, half the doubt")
+def check_standard_error(standard_error: Callable[[torch.Tensor], Any]) -> None:
+    """Check ``standard_error(returns)``: the spread that the *mean* of the returns has.
+
+    Args:
+        standard_error: Takes a tensor of shape ``(episodes,)``; returns one number.
+    """
+    values = torch.randn(400, generator=torch.Generator().manual_seed(1)) * 0.4 + 4.8
+    got, spread = _number(standard_error(values), "standard_error"), float(values.std())
+    expected = spread / math.sqrt(400)
+    if math.isclose(got, spread, rel_tol=0.02):
+        raise Hint(f"{got:.3f} is the spread of the episodes; their mean is known better: divide by √n, here √400")
+    if math.isclose(got, spread / 400, rel_tol=0.02):
+        raise Hint(f"{got:.5f} is the spread divided by n, expected {expected:.4f}: the root of n")
+    if math.isclose(got, spread**2 / 400, rel_tol=0.02) or math.isclose(got, spread**2, rel_tol=0.02):
+        raise Hint("this is a variance; take its square root")
+    if not math.isclose(got, expected, rel_tol=0.01):
+        raise Hint(f"400 returns with a spread of {spread:.3f} give {got:.4f}, expected {expected:.4f}")
+
+
+@says("the last time outside counts, not the first time inside")
+def check_settle_time(settle_time: Callable[..., Any]) -> None:
+    """Check ``settle_time(angle, step_dt, band)`` [s].
+
+    Args:
+        settle_time: Takes angles [rad], shape ``(T,)``, the length of a step [s] and the half-width of the band [rad];
+            returns the time from which on the angle stays inside, NaN if it never does.
+    """
+    band, dt = 0.1, 0.5
+    swings = np.array([0.5, 0.05, -0.3, -0.2, 0.05, 0.0, 0.02])
+    got = _number(settle_time(swings, dt, band), "settle_time")
+    if math.isclose(got, 0.5):
+        raise Hint("0.5 s is when this pole first passes the band; it swings out on the other side after that")
+    if math.isclose(got, 4):
+        raise Hint("4 is the number of the step, expected seconds: times step_dt")
+    if math.isclose(got, 1.5):
+        raise Hint("1.5 s is the last moment outside the band, expected the first one after it")
+    if math.isclose(got, 0.0):
+        raise Hint(f"{got:g} s: look at |angle|, the pole may lean to either side")
+    if not math.isclose(got, 2.0):
+        raise Hint(f"angles {swings.tolist()} rad, {dt} s apart, band ±{band} rad, give {got:g} s, expected 2 s")
+    if _number(settle_time(np.full(4, 0.01), dt, band), "settle_time") != 0.0:
+        raise Hint("a pole that is never outside the band stands from 0 s on")
+    if not math.isnan(_number(settle_time(np.array([0.0, 0.0, 0.3]), dt, band), "settle_time")):
+        raise Hint("a pole that ends outside the band never came to stand: return NaN")

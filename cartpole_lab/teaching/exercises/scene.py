@@ -1,0 +1,79 @@
+"""Checks of lesson 1: variants of a robot's configuration that leave the original alone."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from cartpole_lab.teaching.exercises.hints import Hint, says
+
+if TYPE_CHECKING:
+    from isaaclab.assets import ArticulationCfg
+
+
+def _is_robot(cfg: object, original: ArticulationCfg) -> None:
+    """Raise unless ``cfg`` is a robot's configuration other than the original object."""
+    if not hasattr(cfg, "init_state") or not hasattr(cfg, "actuators"):
+        raise Hint(f"this is {type(cfg).__name__}, expected an ArticulationCfg: start from replace(CARTPOLE_CFG, …)")
+    if cfg is original:
+        raise Hint("this is CARTPOLE_CFG itself, not a copy: replace(CARTPOLE_CFG, …) makes one")
+
+
+@says("the pole hangs, and CARTPOLE_CFG still stands")
+def check_hanging(cfg: ArticulationCfg, original: ArticulationCfg) -> None:
+    """Check a robot whose pole starts hanging down.
+
+    Args:
+        cfg: The learner's configuration.
+        original: ``CARTPOLE_CFG``, which must be as it was.
+    """
+    if original.init_state.joint_pos["cart_to_pole"] != 0.0:
+        raise Hint("CARTPOLE_CFG itself has changed: restart the kernel, and use replace(), which copies")
+    _is_robot(cfg, original)
+    joints = cfg.init_state.joint_pos
+    unknown = set(joints) - {"slider_to_cart", "cart_to_pole"}
+    if unknown:
+        raise Hint(f"no joint is called {sorted(unknown)[0]!r}: expected slider_to_cart or cart_to_pole")
+    angle = joints.get("cart_to_pole", 0.0)
+    if math.isclose(abs(angle), 180.0):
+        raise Hint(f"{angle:g} are degrees; joint positions are in radians, and half a turn is π")
+    if math.isclose(abs(angle), math.pi / 2, rel_tol=0.01):
+        raise Hint("π/2 is a quarter of a turn: the pole lies flat. Hanging is half a turn")
+    if not math.isclose(abs(angle), math.pi, rel_tol=0.01):
+        raise Hint(f"cart_to_pole is {angle:g} rad, expected half a turn, π")
+    if abs(cfg.init_state.pos[2]) < 1.0:
+        raise Hint(
+            f"the rail is {cfg.init_state.pos[2]:g} m up: a new init_state forgets the old pos, so give 2 m again"
+        )
+    if tuple(cfg.init_state.pos) != tuple(original.init_state.pos) or joints.get("slider_to_cart", 0.0) != 0.0:
+        raise Hint("only the pole's angle should differ; place of the root and of the cart stay as they were")
+
+
+@says("ice on the rail, and CARTPOLE_CFG keeps its brake")
+def check_ice(cfg: ArticulationCfg, original: ArticulationCfg) -> None:
+    """Check a robot whose rail does not brake.
+
+    Args:
+        cfg: The learner's configuration.
+        original: ``CARTPOLE_CFG``, which must be as it was.
+    """
+    if original.actuators.get("cart_actuator") is None or original.actuators["cart_actuator"].damping != 10.0:
+        raise Hint(
+            "CARTPOLE_CFG itself lost its brake: you changed an object that both share. Restart the kernel, "
+            "and replace() the actuator too"
+        )
+    _is_robot(cfg, original)
+    missing = set(original.actuators) - set(cfg.actuators)
+    if missing:
+        raise Hint(
+            f"{sorted(missing)[0]} is gone: a new dict replaces the old one, so copy it with {{**old, name: new}}"
+        )
+    if set(cfg.actuators) - set(original.actuators):
+        raise Hint("there are more actuators than before: give the new one the name of the one it replaces")
+    cart, before = cfg.actuators["cart_actuator"], original.actuators["cart_actuator"]
+    if cart.damping != 0.0:
+        raise Hint(f"the cart's damping is {cart.damping:g}, expected 0")
+    if cart.joint_names_expr != before.joint_names_expr or cart.joint_effort_limit != before.joint_effort_limit:
+        raise Hint("the cart's actuator lost its other settings: replace(old_actuator, damping=0.0) keeps them")
+    if cart.stiffness != 0.0 or cfg.actuators["pole_actuator"] != original.actuators["pole_actuator"]:
+        raise Hint("only the damping of cart_actuator should differ")

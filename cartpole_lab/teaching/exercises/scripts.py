@@ -1,0 +1,90 @@
+"""Checks of lesson 7: a command line in words, and how to go on with a run."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import shlex
+from typing import Any
+
+from cartpole_lab.teaching.exercises.hints import Hint, says
+
+_WORDS = {
+    "physics": "ovphysx",
+    "env.rewards.cart_vel.weight": "-0.1",
+    "agent.params.config.learning_rate": "1e-3",
+}
+
+
+def _parsed(line: Any) -> tuple[Any, list[str]]:
+    """Flags and remaining words of a command line after ``cartpole-lab``."""
+    from cartpole_lab.cli import build_parser
+
+    if not isinstance(line, str):
+        raise Hint(f"the answer is a {type(line).__name__}, expected one string such as 'train --num_envs 64'")
+    words = shlex.split(line)
+    if not words or words[0] != "train":
+        raise Hint(f"the line begins with {words[0] if words else 'nothing'!r}, expected 'train'")
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            return build_parser().parse_known_args(words)
+    except SystemExit:
+        raise Hint(f"the parser refuses it: {' '.join(said.getvalue().split())}") from None
+
+
+@says("flags for the script, dotted words for the settings")
+def check_command_line(line: str) -> None:
+    """Check the command line of exercise 7.1.
+
+    Args:
+        line: What stands after ``cartpole-lab``.
+    """
+    flags, words = _parsed(line)
+    for word in words:
+        if word.startswith("-"):
+            raise Hint(f"{word!r} is no flag: settings are written without dashes, as name=value")
+        if "=" not in word:
+            raise Hint(f"{word!r} has no '=': settings are written as name=value, without spaces")
+    given = dict(word.split("=", 1) for word in words)
+    for flag, value in (("num_envs", 128), ("max_iterations", 20), ("seed", 3)):
+        if getattr(flags, flag) != value:
+            raise Hint(f"--{flag} is {getattr(flags, flag)}, expected {value}")
+    for name, value in _WORDS.items():
+        if name not in given:
+            near = next((key for key in given if key.rsplit(".", 1)[-1] == name.rsplit(".", 1)[-1]), None)
+            reason = f"you wrote {near!r}" if near else "it is missing"
+            raise Hint(
+                f"expected the setting {name!r}, but {reason}: the dots follow the config, from env or agent down"
+            )
+        if given[name] != value and not _same_number(given[name], value):
+            raise Hint(f"{name} is {given[name]!r}, expected {value!r}")
+    if extra := set(given) - set(_WORDS):
+        raise Hint(f"{sorted(extra)[0]!r} was not asked for")
+
+
+def _same_number(a: str, b: str) -> bool:
+    try:
+        return float(a) == float(b)
+    except ValueError:
+        return False
+
+
+@says("the epoch counter goes on, so the limit is the sum")
+def check_go_on(line: str, done: int, more: int) -> None:
+    """Check the command line of exercise 7.2.
+
+    Args:
+        line: What stands after ``cartpole-lab``.
+        done: Epochs that the newest run has behind it.
+        more: Epochs that are to follow.
+    """
+    flags, _ = _parsed(line)
+    if flags.checkpoint is None:
+        raise Hint("without --checkpoint the training starts from nothing")
+    if flags.checkpoint != "latest":
+        raise Hint(f"--checkpoint is {flags.checkpoint!r}, expected latest: the newest one, which may not be the best")
+    if flags.max_iterations == more:
+        raise Hint(f"--max_iterations {more} is reached already: the counter stands at {done} when the run goes on")
+    if flags.max_iterations != done + more:
+        raise Hint(f"--max_iterations is {flags.max_iterations}, expected {done} + {more}")

@@ -1,0 +1,77 @@
+"""Checks of lesson 6: PPO's clipped gain, and what counts as solved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from cartpole_lab.teaching.exercises.hints import Hint, says
+
+_RATIO = torch.tensor([1.1, 1.5, 0.5, 1.5, 0.5])
+_ADVANTAGE = torch.tensor([1.0, 1.0, 1.0, -1.0, -1.0])
+_GAIN = torch.tensor([1.1, 1.2, 0.5, -1.5, -0.8])
+
+
+@says("the policy may profit from a change of 20 % and no more, but pays in full for a mistake")
+def check_clipped_gain(clipped_gain: Callable[..., torch.Tensor]) -> None:
+    """Check ``clipped_gain(ratio, advantage, e_clip)``: PPO's gain of each sample.
+
+    Args:
+        clipped_gain: Takes two tensors of shape ``(n,)`` and the clip; returns shape ``(n,)``.
+    """
+    gain = clipped_gain(_RATIO, _ADVANTAGE, 0.2)
+    if not isinstance(gain, torch.Tensor):
+        raise Hint(f"clipped_gain returned a {type(gain).__name__}, expected a tensor of shape (n,)")
+    if gain.shape != _RATIO.shape:
+        raise Hint(f"shape {tuple(gain.shape)}, expected {tuple(_RATIO.shape)}: one gain a sample, no mean yet")
+    clipped = _RATIO.clamp(0.8, 1.2) * _ADVANTAGE
+    mistakes = [
+        (_RATIO * _ADVANTAGE, "nothing is clipped: a ratio of 1.5 with advantage +1 gives 1.5, expected 1.2"),
+        (clipped, "ratio 1.5 with advantage −1 gives −1.2, expected −1.5: take the smaller of clipped and unclipped"),
+        (
+            torch.maximum(clipped, _RATIO * _ADVANTAGE),
+            "ratio 1.5 with advantage +1 gives 1.5, expected 1.2: the smaller of the two, not the larger",
+        ),
+        (
+            (_RATIO * _ADVANTAGE).clamp(0.8, 1.2),
+            "ratio 0.5 with advantage −1 gives a gain above 0: clip the ratio, not the product",
+        ),
+    ]
+    for wrong, hint in mistakes:
+        if torch.allclose(gain, wrong):
+            raise Hint(hint)
+    for i in range(len(_GAIN)):
+        if not torch.isclose(gain[i], _GAIN[i]):
+            raise Hint(
+                f"ratio {float(_RATIO[i]):g} with advantage {float(_ADVANTAGE[i]):+g} gives {float(gain[i]):.3g}, "
+                f"expected {float(_GAIN[i]):.3g}"
+            )
+    if not torch.allclose(clipped_gain(_RATIO, _ADVANTAGE, 0.6), torch.tensor([1.1, 1.5, 0.5, -1.5, -0.5])):
+        raise Hint("with e_clip=0.6 the answer should change: 0.2 is written into the function")
+
+
+@says("two numbers, both needed: the mean can hide a few carts that crash")
+def check_is_solved(is_solved: Callable[[torch.Tensor, torch.Tensor], bool]) -> None:
+    """Check ``is_solved(returns, timed_out)``, both of shape ``(episodes,)``.
+
+    Args:
+        is_solved: Returns True for a mean return of at least 4.90 and at least 99.5 % time-outs.
+    """
+
+    def asked(mean: float, failures: int) -> object:
+        timed_out = torch.ones(1000, dtype=torch.bool)
+        timed_out[:failures] = False
+        noise = torch.linspace(-0.1, 0.1, 1000)
+        return is_solved(mean + noise, timed_out)
+
+    if not isinstance(asked(4.95, 0), (bool, torch.Tensor)) or asked(4.95, 0) is None:
+        raise Hint(f"is_solved returned {asked(4.95, 0)!r}, expected True or False")
+    if not asked(4.95, 0):
+        raise Hint("mean return 4.95 and no failure is not called solved")
+    if asked(4.95, 10):
+        raise Hint("mean return 4.95 with 10 failures in 1000 (99.0 % time-outs) is called solved: count the time-outs")
+    if asked(4.85, 0):
+        raise Hint("mean return 4.85 without a failure is called solved: look at the return too")
+    if not asked(4.95, 4):
+        raise Hint("4 failures in 1000 are 99.6 % time-outs, which is enough: not every episode has to last")

@@ -1,0 +1,111 @@
+"""The playground: the cart-pole in the browser under exported policies.
+
+In a lesson::
+
+    from cartpole_lab.policies.export import export_weights
+    from cartpole_lab.teaching.widgets import Playground
+
+    Playground({"after 5 epochs": export_weights(early), "solved": export_weights(run.checkpoint)})
+
+or ``Playground()`` for the policies that come with the package (see ``recorded/``). Its dynamics are a JavaScript twin
+of the task; ``tests/parity/test_twin.py`` measures how far it is from Newton.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import traitlets
+
+from cartpole_lab.teaching.widgets._base import HERE, LabWidget, module
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+YOU, NOBODY = "you", "nobody"
+"""Names of the two drivers that are no policy: the reader's arrow keys, and no effort at all."""
+
+
+def recorded_policies() -> dict[str, dict[str, Any]]:
+    """The policies that come with the package, by name, in the form of :func:`cartpole_lab.export_weights`."""
+    return json.loads((HERE / "recorded" / "policies.json").read_text("utf-8"))["policies"]
+
+
+def as_weights(policy: Mapping[str, Any] | str | Path) -> dict[str, Any]:
+    """Exported weights, from themselves or from the path of a checkpoint."""
+    if isinstance(policy, Mapping):
+        if "layers" not in policy:
+            raise ValueError(f"exported weights have a 'layers' entry, this has {sorted(policy)}: use export_weights")
+        return dict(policy)
+    from cartpole_lab.policies.export import export_weights
+
+    return export_weights(policy)
+
+
+class Playground(LabWidget):
+    """Push, drag, slow down and drive the cart-pole.
+
+    Attributes:
+        policy: Who drives: the name of a policy, ``"you"`` or ``"nobody"``. Live both ways.
+        params: What differs from the defaults: ``gravity`` [m/s²], ``pole_length`` [m], ``pole_mass`` [kg],
+            ``start_angle`` [deg], ``speed`` (1 is real time), ``push`` [N]. Live both ways; assign a new dict.
+        last_result: ``{"policy", "seconds"}`` of the last run that left the stage.
+    """
+
+    _esm = module("playground")
+    policies = traitlets.List(traitlets.Dict()).tag(sync=True)
+    policy = traitlets.Unicode().tag(sync=True)
+    params = traitlets.Dict().tag(sync=True)
+    last_result = traitlets.Dict().tag(sync=True)
+
+    def __init__(
+        self,
+        policies: Mapping[str, Mapping[str, Any] | str | Path] | None = None,
+        *,
+        policy: str | None = None,
+        **params: float,
+    ) -> None:
+        """Make a playground.
+
+        Args:
+            policies: Name to exported weights, or to the path of a checkpoint. None takes the recorded ones.
+            policy: Who drives first; by default the last policy.
+            **params: Starting values of the sliders, see the attribute ``params``.
+
+        Raises:
+            ValueError: No such policy, or weights that are none.
+        """
+        chosen = recorded_policies() if policies is None else policies
+        listed = [{"name": name, "weights": as_weights(weights)} for name, weights in chosen.items()]
+        names = [entry["name"] for entry in listed]
+        if policy is None:
+            policy = names[-1] if names else YOU
+        if policy not in [*names, YOU, NOBODY]:
+            raise ValueError(f"policy is {policy!r}, expected one of {[*names, YOU, NOBODY]}")
+        super().__init__(policies=listed, policy=policy, params=dict(params))
+
+    def describe(self) -> str:
+        """What the widget shows."""
+        names = ", ".join(entry["name"] for entry in self.policies) or "none"
+        return f"Playground: a cart-pole to push, drag and drive, in the browser. Policies: {names}."
+
+    def figure(self) -> Figure:
+        """The cart-pole at its start angle."""
+        from matplotlib.figure import Figure
+
+        angle = math.radians(self.params.get("start_angle", 20.0))
+        length = self.params.get("pole_length", 1.0) * 0.97
+        figure = Figure(figsize=(7.2, 2.6))
+        axes = figure.add_subplot()
+        axes.plot([-4, 4], [0, 0], color="0.8", lw=3, zorder=0)
+        axes.vlines([-3, 3], -0.25, 0.25, color="#b3362e", lw=2)
+        axes.plot([0, -math.sin(angle) * length], [0, math.cos(angle) * length], color="#1f6fb2", lw=6)
+        axes.plot([-0.15, 0.15], [0, 0], color="#1c2733", lw=12, solid_capstyle="butt")
+        axes.set(xlim=(-3.6, 3.6), ylim=(-0.5, 1.3), aspect="equal", yticks=[], xlabel="cart position [m]")
+        axes.spines[["left", "right", "top"]].set_visible(False)
+        axes.set_title("Playground (runs in a browser)", loc="left", fontsize=10)
+        return figure

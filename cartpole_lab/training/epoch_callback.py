@@ -1,0 +1,200 @@
+"""The observer that looks in on rl-games after every epoch."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from cartpole_lab.evaluation import Evaluation, run_episodes
+from cartpole_lab.policies.network import policy_from_model
+from cartpole_lab.session.saved_state import undisturbed
+from cartpole_lab.training.progress import EpochInfo, ProgressLine
+
+CURVE_KEYS = ("epoch", "env_steps", "wall_s", "return", "length")
+EVAL_KEYS = ("eval_epoch", "eval_return", "eval_timeout_share")
+STOP_FAILURES = 2
+"""Failed episodes in 1024 at which training stops: stricter than "solved" (5), so that fresh episodes agree."""
+STOP_RETURN = 4.91
+"""Mean return from which training stops, for the same reason above that of "solved" (4.90)."""
+PROMISING_RETURN = 4.5
+"""Return of an episode at the pay of the latest rollout, from which a policy is worth an evaluation."""
+PROMISING_FAILURES = 0.01
+"""Episodes that failed in the latest rollout, per environment, up to which it is."""
+
+
+class Watch:
+    """Looks in on rl-games after every epoch: progress, evaluations, the best model, and when to stop."""
+
+    def __init__(
+        self,
+        env: Any,
+        params: dict[str, Any],
+        line: ProgressLine,
+        on_epoch: Callable[[EpochInfo], bool | None] | None,
+        stop_when_solved: bool,
+        eval_interval: int,
+        episodes: int,
+    ) -> None:
+        self.env, self.params, self.line, self.on_epoch = env, params, line, on_epoch
+        self.stop_when_solved, self.eval_interval, self.episodes = stop_when_solved, eval_interval, episodes
+        self.curve: dict[str, list[float]] = {name: [] for name in (*CURVE_KEYS, *EVAL_KEYS)}
+        self.began = time.time()
+        self.best_model: dict[str, torch.Tensor] | None = None
+        self.best_score = -np.inf
+        self.failed = 0
+        """Episodes of this epoch that ended before their time limit."""
+        self.pay = 0.0
+        """What this epoch's steps paid so far, mean over the environments."""
+        self.steps = 0
+        """Steps of this epoch so far."""
+        self.whole_s: float = env.unwrapped.cfg.episode_length_s
+        """Length of the task's episodes [s]."""
+        self.cut_s: float = min(params.get("env", {}).get("episode_length_s", self.whole_s), self.whole_s)
+        """Length at which the agent has them cut while it learns [s]."""
+        self.solved_at: float | None = None
+        """:func:`time.time` at which an evaluation had found the policy solved, with ``stop_when_solved``."""
+        self.algo: Any = None
+        space = env.unwrapped.single_observation_space["policy"]
+        self.obs_shape = tuple(space.shape)
+
+    def model(self) -> dict[str, torch.Tensor]:
+        """A copy of the weights as they are now."""
+        state = self.algo.model.state_dict()
+        return {name.removeprefix("_orig_mod."): value.detach().clone() for name, value in state.items()}
+
+    def step_done(self, ended: int, time_outs: torch.Tensor | None) -> None:
+        """Called by rl-games after every step of the rollout."""
+        raw = self.env.unwrapped
+        if self.cut_s != raw.cfg.episode_length_s:  # the first step of all
+            raw.cfg.episode_length_s = self.cut_s
+            torch.randint(raw.max_episode_length, (raw.num_envs,), out=raw.episode_length_buf)  # not all cut at once
+        self.failed += ended - (0 if time_outs is None else int(time_outs.sum()))
+        self.pay += float(raw.reward_buf.mean())
+        self.steps += 1
+
+    def epoch_done(self, frame: int, epoch: int) -> None:
+        """Called by rl-games, before it decides whether to go on."""
+        algo = self.algo
+        algo.last_mean_rewards = np.inf  # "best" is ours to say: rl-games would go by its running mean
+        began = bool(algo.game_rewards.current_size)
+        wall_s = time.time() - self.began
+        last = self.curve["wall_s"][-1] if self.curve["wall_s"] else 0.0
+        steps = int(algo.frame)
+        longer = self.whole_s / self.cut_s
+        info = EpochInfo(
+            epoch=epoch,
+            max_epochs=algo.max_epochs,
+            env_steps=steps,
+            wall_s=wall_s,
+            mean_return=float(algo.game_rewards.get_mean()[0]) * longer if began else float("nan"),
+            mean_length=float(algo.game_lengths.get_mean()) if began else float("nan"),
+            steps_per_s=algo.curr_frames / max(wall_s - last, 1e-9),
+            evaluation=self._evaluate(epoch),
+        )
+        self.failed, self.pay, self.steps = 0, 0.0, 0
+        values = (epoch, steps, wall_s, info.mean_return, info.mean_length)
+        for name, value in zip(CURVE_KEYS, values, strict=True):
+            self.curve[name].append(value)
+        self.line.show(info.line())
+        stop = self.on_epoch is not None and self.on_epoch(info) is False
+        solved = self._solved(info.evaluation)
+        if solved:
+            self.solved_at = time.time()
+        if stop or solved:
+            algo.max_epochs = epoch  # rl-games saves and returns
+
+    def _evaluate(self, epoch: int) -> Evaluation | None:
+        """Evaluate every few epochs, and remember the weights that did best."""
+        if self.eval_interval <= 0 or epoch % self.eval_interval or not self._promising():
+            return None
+        model = self.model()
+        give_up = STOP_FAILURES * self.episodes // 1024 if self.stop_when_solved else None
+        with undisturbed(self.env), self.whole_episodes():  # building a network draws random numbers too
+            policy = policy_from_model(model, self.params, self.obs_shape).to(self.env.unwrapped.device)
+            result = run_episodes(
+                self.env,
+                policy,
+                episodes=self.episodes,
+                seed=10_000 + epoch,
+                give_up_after=give_up,
+                side_by_side=True,
+            )
+        if result.complete:
+            for name, value in zip(EVAL_KEYS, (epoch, result.mean_return, result.timeout_share), strict=True):
+                self.curve[name].append(value)
+            if result.mean_return > self.best_score:
+                self.best_score, self.best_model = result.mean_return, model
+                self.save_best(model)
+        return result
+
+    @contextlib.contextmanager
+    def whole_episodes(self) -> Iterator[None]:
+        """Play the task's episodes in the block, not those that the agent has cut."""
+        cfg = self.env.unwrapped.cfg
+        cut, cfg.episode_length_s = cfg.episode_length_s, self.whole_s
+        try:
+            yield
+        finally:
+            cfg.episode_length_s = cut
+
+    def _promising(self) -> bool:
+        """With stop-when-solved, a policy that falls while it explores isn't worth an evaluation yet.
+
+        Looks at the rollout of this epoch: finished episodes tell of a good policy a whole episode later.
+        """
+        if not self.stop_when_solved:
+            return True
+        raw = self.env.unwrapped
+        pay = self.pay / self.steps * self.whole_s / raw.step_dt
+        return pay > PROMISING_RETURN and self.failed <= PROMISING_FAILURES * raw.num_envs
+
+    def _solved(self, evaluation: Evaluation | None) -> bool:
+        if not self.stop_when_solved or evaluation is None or not evaluation.solved:
+            return False
+        failed = int((~evaluation.timed_out).sum())
+        return evaluation.mean_return >= STOP_RETURN and failed <= STOP_FAILURES * evaluation.episodes // 1024
+
+    def save_best(self, model: dict[str, torch.Tensor]) -> Path:
+        """Write ``model`` where Isaac Lab looks for the best checkpoint, whole or not at all."""
+        state = {**self.algo.get_full_state_weights(), "model": model, "last_mean_rewards": self.best_score}
+        path = Path(self.algo.nn_dir) / f"{self.params['config']['name']}.pth"
+        partial = path.with_suffix(".tmp")
+        torch.save(state, partial)
+        os.replace(partial, path)
+        return path
+
+    def interrupt(self) -> None:
+        """Keep what was learned when the user stops the run."""
+        self.algo.save(os.path.join(self.algo.nn_dir, f"last_{self.params['config']['name']}_ep_{self.algo.epoch_num}"))
+
+
+def make_observer(watch: Watch, agent_cfg: dict[str, Any], flags: argparse.Namespace) -> Any:
+    """rl-games' observers: Isaac Lab's, ours, and population-based training's if the agent asks for it."""
+    from isaaclab_rl.rl_games import MultiObserver, PbtAlgoObserver
+    from rl_games.common.algo_observer import AlgoObserver, IsaacAlgoObserver
+
+    class Watcher(AlgoObserver):
+        def after_init(self, algo: Any) -> None:
+            watch.algo = algo
+
+        def after_clear_stats(self) -> None:
+            pass
+
+        def process_infos(self, infos: dict[str, Any], done_indices: torch.Tensor) -> None:
+            watch.step_done(len(done_indices), infos.get("time_outs"))
+
+        def after_print_stats(self, frame: int, epoch_num: int, total_time: float) -> None:
+            watch.epoch_done(frame, epoch_num)
+
+    observers = [IsaacAlgoObserver(), Watcher()]
+    if agent_cfg.get("pbt", {}).get("enabled", False):
+        observers.append(PbtAlgoObserver(agent_cfg, flags))
+    return MultiObserver(observers)

@@ -1,0 +1,132 @@
+"""What a training run shows while it runs, and the curve that it leaves behind."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from cartpole_lab.evaluation import Evaluation
+
+
+@dataclass(frozen=True)
+class EpochInfo:
+    """Where a training run stands after one epoch.
+
+    Attributes:
+        epoch, max_epochs: Epochs done, and the most there will be.
+        env_steps: Environment steps done, all environments together.
+        wall_s: Seconds since training began.
+        mean_return: The trainer's own running mean; it flatters, NaN until an episode has ended. Where the agent cuts
+            episodes short, what a whole one would bring at the same pay.
+        mean_length: Steps an episode, by the trainer's running mean.
+        steps_per_s: Environment steps a second in this epoch.
+        evaluation: What an evaluation measured after this epoch, if there was one.
+    """
+
+    epoch: int
+    max_epochs: int
+    env_steps: int
+    wall_s: float
+    mean_return: float
+    mean_length: float
+    steps_per_s: float
+    evaluation: Evaluation | None = None
+
+    def line(self) -> str:
+        """The same in one line."""
+        left = self.wall_s / self.epoch * (self.max_epochs - self.epoch)
+        text = (
+            f"epoch {self.epoch:>4}/{self.max_epochs}  return {self.mean_return:6.2f}  "
+            f"episode {self.mean_length:5.0f} steps  {self.steps_per_s / 1000:6.0f} k steps/s  "
+            f"{self.wall_s:5.1f} s, at most {left:.0f} s left"
+        )
+        if self.evaluation is not None:
+            share = 100 * self.evaluation.timeout_share
+            text += f"  | evaluated {self.evaluation.mean_return:.3f}, {share:.1f} % time-outs"
+            if not self.evaluation.complete:
+                text += " so far, given up"
+        return text
+
+
+class ProgressLine:
+    """One line that is written over: in a terminal, in a notebook; in a file, a new line every few seconds."""
+
+    def __init__(self, enabled: bool = True, every_s: float = 5.0) -> None:
+        self.enabled, self.every_s = enabled, every_s
+        self._last, self._text = 0.0, ""
+        self._out = sys.stdout
+        self._handle: Any = None
+        # A module `ipykernel` alone says nothing: anywidget imports it outside notebooks too.
+        kernel = sys.modules.get("ipykernel.kernelapp")
+        self._kernel = kernel is not None and kernel.IPKernelApp.initialized()
+
+    def show(self, text: str, keep: bool = False) -> None:
+        """Show ``text``; with ``keep`` it stays and the next one starts a new line."""
+        self._text = text
+        if not self.enabled:
+            return
+        now = time.monotonic()
+        if self._kernel:
+            if keep or now - self._last > 0.2:
+                self._show_in_notebook(text)
+                self._handle = None if keep else self._handle
+                self._last = now
+        elif self._out.isatty():
+            self._out.write(f"\r\x1b[2K{text}" + ("\n" if keep else ""))
+            self._out.flush()
+        elif keep or now - self._last > self.every_s:
+            self._out.write(text + "\n")
+            self._out.flush()
+            self._last = now
+
+    def close(self) -> None:
+        """Leave the last text standing."""
+        if self.enabled and not self._kernel and self._out.isatty():
+            self._out.write("\n")
+        elif self.enabled and self._kernel and self._handle is not None:
+            self._show_in_notebook(self._text)
+
+    def _show_in_notebook(self, text: str) -> None:
+        from IPython.display import display
+
+        data = {"text/plain": text}
+        if self._handle is None:
+            self._handle = display(data, raw=True, display_id=True)
+        else:
+            self._handle.update(data, raw=True)
+
+
+def plot_curve(curve: Mapping[str, np.ndarray], path: str | Path | None = None, *, title: str = "") -> Any:
+    """Plot a learning curve: the trainer's running mean, and what evaluations found.
+
+    Args:
+        curve: As in :class:`cartpole_lab.training.rl_games_train.TrainingRun`.
+        path: Where to write a PNG; None to only return the figure.
+        title: Title of the figure.
+
+    Returns:
+        The matplotlib figure.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.0, 3.6), layout="constrained")
+    axes = figure.subplots()
+    steps = curve["env_steps"] / 1e6
+    axes.plot(steps, curve["return"], color="#7a8ba3", label="trainer's running mean (exploring)")
+    if len(curve["eval_epoch"]):
+        at = np.interp(curve["eval_epoch"], curve["epoch"], steps)
+        axes.plot(at, curve["eval_return"], "o-", color="#d1495b", label="evaluated on fresh episodes")
+    axes.axhline(4.90, color="#2e8b57", linestyle=":", linewidth=1, label="solved: 4.90")
+    axes.set(xlabel="environment steps [million]", ylabel="return", title=title)
+    axes.legend(loc="lower right", frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    if path is not None:
+        figure.savefig(path, dpi=150)
+    return figure

@@ -1,0 +1,258 @@
+"""Training with rl-games, in the order in which Isaac Lab's own ``train.py`` works.
+
+Read :func:`train` from top to bottom: settings, log folder, environment, wrapper, runner, clean-up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import copy
+import json
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cartpole_lab.evaluation import Evaluation, run_episodes
+from cartpole_lab.policies.network import policy_from_model
+from cartpole_lab.session.env import DEFAULT_AGENT, DEFAULT_TASK, close_env, configure, open_env
+from cartpole_lab.session.held_output import quietly
+from cartpole_lab.speed.startup import import_rl_games, quick_imports
+from cartpole_lab.training.epoch_callback import CURVE_KEYS, EVAL_KEYS, Watch, make_observer
+from cartpole_lab.training.progress import EpochInfo, ProgressLine, plot_curve
+from cartpole_lab.training.run_folder import (
+    check_epochs,
+    check_minibatch,
+    distribute,
+    launcher_args,
+    make_log_dir,
+    physics_name,
+    prepare_env_cfg,
+    record_clips,
+    resume_from,
+    track,
+    write_params,
+)
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """What a training run left behind.
+
+    Attributes:
+        log_dir: Folder of the run: ``nn/``, ``params/``, ``summaries/``, ``curve.png``, ``summary.json``.
+        checkpoint: The checkpoint that did best when evaluated.
+        task, physics, device, num_envs, seed: What was trained, on what.
+        epochs, env_steps: How long, in epochs and in environment steps.
+        wall_s_total, wall_s_train: Seconds from start to end, and in the training loop (evaluations included).
+        solved_s: Seconds from start until an evaluation found the policy solved; None if none did, or if the training
+            was not to stop for it.
+        evaluation: The checkpoint over fresh episodes that played no part in choosing it.
+        curve: Arrays ``epoch``, ``env_steps``, ``wall_s``, ``return``, ``length``, one entry an epoch, and
+            ``eval_epoch``, ``eval_return``, ``eval_timeout_share``, one entry an evaluation.
+    """
+
+    log_dir: Path
+    checkpoint: Path
+    task: str
+    physics: str
+    device: str
+    num_envs: int
+    seed: int
+    epochs: int
+    env_steps: int
+    wall_s_total: float
+    wall_s_train: float
+    solved_s: float | None
+    evaluation: Evaluation
+    curve: dict[str, np.ndarray] = field(repr=False)
+
+    @property
+    def solved(self) -> bool:
+        """Whether the evaluation says so."""
+        return self.evaluation.solved
+
+    def summary(self) -> dict[str, Any]:
+        """The numbers of ``summary.json``."""
+        names = ("isaaclab", "newton", "warp-lang", "mujoco", "torch", "rl-games", "gymnasium")
+        return {
+            "task": self.task,
+            "physics": self.physics,
+            "device": self.device,
+            "num_envs": self.num_envs,
+            "seed": self.seed,
+            "epochs": self.epochs,
+            "env_steps": self.env_steps,
+            "wall_s_total": round(self.wall_s_total, 2),
+            "wall_s_train": round(self.wall_s_train, 2),
+            "solved_s": self.solved_s and round(self.solved_s, 2),
+            **{k: v for k, v in self.evaluation.as_dict().items() if k != "seed"},
+            "evaluation_seed": self.evaluation.seed,
+            "versions": {name: version(name) for name in names},
+        }
+
+
+def train(
+    task_or_cfg: Any = DEFAULT_TASK,
+    *,
+    agent: str = DEFAULT_AGENT,
+    agent_cfg: dict[str, Any] | None = None,
+    num_envs: int | None = None,
+    device: str | None = None,
+    seed: int | None = None,
+    max_iterations: int | None = None,
+    stop_when_solved: bool = False,
+    eval_interval: int | None = None,
+    eval_episodes: int | None = None,
+    checkpoint: str | Path | None = None,
+    sigma: float | None = None,
+    log_root: str | Path = "logs/rl_games",
+    overrides: Sequence[str] = (),
+    progress: bool = True,
+    on_epoch: Callable[[EpochInfo], bool | None] | None = None,
+    flags: argparse.Namespace | None = None,
+    started: float | None = None,
+) -> TrainingRun:
+    """Train a policy with rl-games.
+
+    Args:
+        task_or_cfg: Registered id, or an environment config of your own.
+        agent: Name of the agent entry point of the task.
+        agent_cfg: Agent settings of your own, in place of those behind ``agent``.
+        num_envs: Number of environments.
+        device: Where to simulate and learn.
+        seed: Seed of everything random; None for the agent's own, −1 for a random one.
+        max_iterations: Most epochs; None for the agent's own number.
+        stop_when_solved: Stop as soon as an evaluation finds the policy solved with some margin.
+        eval_interval: Epochs between evaluations; by default 3 with ``stop_when_solved``, else the agent's
+            ``save_frequency``; 0 for none but the last.
+        eval_episodes: Episodes of an evaluation; by default 1024, or one an environment where cameras draw.
+        checkpoint: Where to go on from: a path, or ``"latest"`` or ``"best"`` of this task's runs.
+        sigma: First standard deviation of the policy, instead of the agent's.
+        log_root: Folder of all runs; this one gets ``<log_root>/<agent name>/<time>/``.
+        overrides: As for :func:`cartpole_lab.session.env.load_cfg`.
+        progress: Show a line that follows the training.
+        on_epoch: Called after every epoch. Returning False ends the training and keeps what was learned.
+        flags: Further flags of the command line (video, tracking, distributed training).
+        started: :func:`time.time` at which the clock of ``wall_s_total`` starts; by default now.
+
+    Returns:
+        The run, evaluated.
+
+    Raises:
+        UserError: Something asked for can't be done; nothing has been overwritten.
+    """
+    started = time.time() if started is None else started
+    flags = flags or argparse.Namespace()
+    line = ProgressLine(progress)
+
+    # 1. Settings: the task's, the agent's, then what was asked for.
+    with quick_imports(), quietly():
+        task, env_cfg, loaded = configure(
+            task_or_cfg, agent=agent, num_envs=num_envs, device=device, overrides=overrides
+        )
+        agent_cfg = copy.deepcopy(agent_cfg if agent_cfg is not None else loaded)
+        params, config = agent_cfg["params"], agent_cfg["params"]["config"]
+        seed = params["seed"] if seed is None else random.randint(0, 10000) if seed == -1 else seed
+        params["seed"] = env_cfg.seed = seed
+        config["device"] = config["device_name"] = env_cfg.sim.device
+        config["num_actors"] = env_cfg.scene.num_envs
+        config["print_stats"] = False  # the progress line says it
+        params.setdefault("torch_threads", 0)  # as the session set them: rl-games would take all cores
+        if max_iterations is not None:
+            config["max_epochs"] = check_epochs(max_iterations)
+        check_minibatch(config)
+        rank = distribute(flags, env_cfg, params)
+
+    # 2. Log folder, with everything needed to repeat the run.
+    with quick_imports(), quietly():
+        resume = resume_from(checkpoint, task, agent, Path(log_root) / config["name"])
+        log_dir = make_log_dir(Path(log_root).resolve(), config, flags)
+        env_cfg.log_dir = str(log_dir)
+        write_params(log_dir, task, agent, env_cfg, agent_cfg, rank)
+        plain_cfg = copy.deepcopy(env_cfg)
+        env_cfg = prepare_env_cfg(flags, env_cfg)
+
+    # 3. Environment and 4. the wrapper that rl-games expects.
+    verbose = getattr(flags, "verbose", False)
+    line.show(f"making {env_cfg.scene.num_envs} environments of {task} on {env_cfg.sim.device} …")
+    with quick_imports(), contextlib.nullcontext() if verbose else quietly():
+        with import_rl_games(compiled=config.get("torch_compile", True)):  # True is rl-games' own default
+            from isaaclab_rl.rl_games import RlGamesVecEnvWrapper, register_rl_games_env
+            from rl_games.torch_runner import Runner
+
+            from cartpole_lab.speed.ppo_update import LeanA2CAgent
+
+        env = open_env(task, env_cfg, launcher_args=launcher_args(flags))
+        filmed = record_clips(flags, env, log_dir)
+        register_rl_games_env(RlGamesVecEnvWrapper.from_agent_cfg(filmed, agent_cfg))
+
+    # 5. Runner: rl-games' own loop. The observer below looks in after every epoch.
+    cameras = set(env.unwrapped.scene.sensors) - {"film_camera"}
+    num_envs = env.unwrapped.num_envs
+    episodes = eval_episodes or (num_envs if cameras else 1024 if num_envs >= 256 else 4 * num_envs)
+    if eval_interval is None:
+        eval_interval = 3 if stop_when_solved else config.get("save_frequency", 0)
+    watch = Watch(env, params, line, on_epoch, stop_when_solved, eval_interval, episodes)
+    with quietly():
+        observer = make_observer(watch, agent_cfg, flags)
+        runner = Runner(observer)
+        runner.algo_factory.register_builder("a2c_continuous", LeanA2CAgent)
+        runner.load(agent_cfg)
+        track(flags, config, env_cfg, agent_cfg, log_dir)
+    run_args = {"train": True, "play": False, "sigma": sigma}
+    if resume is not None:
+        run_args["checkpoint"] = str(resume)
+    with open(log_dir / "console.log", "w") as console, contextlib.redirect_stdout(console):
+        watch.began = time.time()
+        try:
+            runner.run(run_args)
+        except KeyboardInterrupt:
+            watch.interrupt()
+        wall_s_train = time.time() - watch.began
+
+    # 6. Clean-up: evaluate the best checkpoint on episodes that had no say in choosing it, and write the numbers.
+    best = watch.best_model or watch.model()
+    checkpoint = watch.save_best(best)
+    line.show("evaluating the best checkpoint …")
+    episodes = eval_episodes or (num_envs if cameras else 1024)
+    if filmed is not env or num_envs < min(episodes, 256):  # few environments would play many rounds
+        filmed.close()
+        plain_cfg.scene.num_envs = episodes
+        with quietly():
+            env = open_env(task, plain_cfg, launcher_args=launcher_args(flags))
+    policy = policy_from_model(best, params, watch.obs_shape).to(env.unwrapped.device)
+    with watch.whole_episodes():
+        evaluation = run_episodes(env, policy, episodes=episodes, seed=20_000 + seed, side_by_side=True)
+    run = TrainingRun(
+        log_dir=log_dir,
+        checkpoint=checkpoint,
+        task=task,
+        physics=physics_name(env_cfg.sim.physics),
+        device=env_cfg.sim.device,
+        num_envs=num_envs,
+        seed=seed,
+        epochs=watch.algo.epoch_num,
+        env_steps=int(watch.algo.frame),
+        wall_s_total=time.time() - started,
+        wall_s_train=wall_s_train,
+        solved_s=watch.solved_at and watch.solved_at - started,
+        evaluation=evaluation,
+        curve={name: np.array(watch.curve[name]) for name in (*CURVE_KEYS, *EVAL_KEYS)},
+    )
+    close_env()
+    np.savez(log_dir / "curve.npz", **run.curve)
+    plot_curve(run.curve, log_dir / "curve.png", title=f"{task}, seed {seed}")
+    (log_dir / "summary.json").write_text(json.dumps(run.summary(), indent=2) + "\n")
+    line.show(
+        f"trained {run.epochs} epochs in {run.wall_s_train:.1f} s: evaluated return {evaluation.mean_return:.3f}, "
+        f"{100 * evaluation.timeout_share:.2f} % time-outs of {evaluation.episodes} fresh episodes",
+        keep=True,
+    )
+    return run

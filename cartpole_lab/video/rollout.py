@@ -1,0 +1,295 @@
+"""What a policy does, kept: rollouts as arrays with the reward taken apart, and films."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cartpole_lab.errors import UserError
+from cartpole_lab.session.env import DEFAULT_TASK, check_device, check_num_envs, load_cfg, make_env
+from cartpole_lab.session.held_output import quietly
+
+if TYPE_CHECKING:
+    import gymnasium as gym
+
+    from cartpole_lab.policies.network import Policy
+
+_DICTS = ("reward_terms", "weights")
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """A stretch of simulation: ``T`` steps of ``N`` environments, in NumPy arrays.
+
+    State arrays hold one row more than the others: row ``t`` is what the policy saw before step ``t``. Isaac Lab resets
+    an environment within the step that ends its episode, so where ``terminated`` or ``truncated`` is true at step
+    ``t``, row ``t + 1`` is the start of the next episode.
+
+    Attributes:
+        step_dt: Length of a step [s].
+        joint_names: Names of the joints, in the order of the last axis of the joint arrays.
+        joint_pos: Joint positions, cart [m] and pole [rad], shape ``(T + 1, N, joints)``.
+        joint_vel: Joint velocities, cart [m/s] and pole [rad/s], shape ``(T + 1, N, joints)``.
+        observations: What the policy saw, shape ``(T + 1, N, …)``.
+        actions: What it answered, shape ``(T, N, action_dim)``.
+        effort: Force that the action asks of the cart [N], shape ``(T, N)``.
+        rewards: Reward of each step, shape ``(T, N)``: the sum of weight × term × ``step_dt``.
+        reward_terms: Value of each term before its weight, shape ``(T, N)``. Isaac Lab doesn't compute a term of weight
+            0: it reads 0 here.
+        weights: Weight of each term, a rate per second.
+        terminated: True where a step ended the episode as a failure, shape ``(T, N)``.
+        truncated: True where a step used the episode's time up, shape ``(T, N)``.
+    """
+
+    step_dt: float
+    joint_names: tuple[str, ...]
+    joint_pos: np.ndarray
+    joint_vel: np.ndarray
+    observations: np.ndarray
+    actions: np.ndarray
+    effort: np.ndarray
+    rewards: np.ndarray
+    reward_terms: dict[str, np.ndarray]
+    weights: dict[str, float]
+    terminated: np.ndarray
+    truncated: np.ndarray
+
+    @property
+    def steps(self) -> int:
+        """Number of steps, ``T``."""
+        return len(self.rewards)
+
+    @property
+    def num_envs(self) -> int:
+        """Number of environments, ``N``."""
+        return self.rewards.shape[1]
+
+    @property
+    def time(self) -> np.ndarray:
+        """Time of each state [s], shape ``(T + 1,)``; step ``t`` lasts from ``time[t]`` to ``time[t + 1]``."""
+        return np.arange(self.steps + 1) * self.step_dt
+
+    def joint(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Position and velocity of one joint, shape ``(T + 1, N)`` each.
+
+        Raises:
+            KeyError: There is no such joint.
+        """
+        if name not in self.joint_names:
+            raise KeyError(f"joint {name!r} is not in this rollout: expected one of {', '.join(self.joint_names)}")
+        index = self.joint_names.index(name)
+        return self.joint_pos[..., index], self.joint_vel[..., index]
+
+    def contributions(self, weights: dict[str, float] | None = None) -> dict[str, np.ndarray]:
+        """What each term paid in each step: weight × term × ``step_dt``, shape ``(T, N)``.
+
+        With the weights of the recording these sum to :attr:`rewards`.
+
+        Args:
+            weights: Other weights for some of the terms: what the same motion would have paid under them.
+
+        Raises:
+            KeyError: A weight is given for a term that this rollout doesn't have.
+        """
+        weights = {**self.weights, **(weights or {})}
+        if unknown := set(weights) - set(self.reward_terms):
+            raise KeyError(f"no reward term {sorted(unknown)}: expected some of {', '.join(self.reward_terms)}")
+        return {name: weights[name] * term * self.step_dt for name, term in self.reward_terms.items()}
+
+    def first_end(self) -> np.ndarray:
+        """Number of steps in each environment's first episode, shape ``(N,)``; ``T`` where it is still running."""
+        ended = self.terminated | self.truncated
+        return np.where(ended.any(axis=0), ended.argmax(axis=0) + 1, self.steps)
+
+    def save(self, path: str | Path) -> Path:
+        """Write everything to one compressed ``.npz`` file and return its path."""
+        path = Path(path).with_suffix(".npz")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        arrays = {f.name: np.asarray(getattr(self, f.name)) for f in fields(self) if f.name not in _DICTS}
+        for name in _DICTS:
+            arrays |= {f"{name}/{key}": np.asarray(value) for key, value in getattr(self, name).items()}
+        np.savez_compressed(path, **arrays)
+        return path
+
+    @classmethod
+    def load(cls, path: str | Path) -> Rollout:
+        """Read a file that :meth:`save` wrote.
+
+        Raises:
+            FileNotFoundError: There is no file at ``path``.
+            ValueError: The file holds something else.
+        """
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        dicts: dict[str, dict[str, Any]] = {name: {} for name in _DICTS}
+        for name in [key for key in arrays if "/" in key]:
+            group, _, key = name.partition("/")
+            dicts.setdefault(group, {})[key] = arrays.pop(name)
+        dicts["weights"] = {key: float(value) for key, value in dicts["weights"].items()}
+        if set(arrays) | set(dicts) != {f.name for f in fields(cls)}:
+            raise ValueError(f"{path} is not a rollout: it holds {', '.join(sorted(arrays)) or 'nothing'}")
+        arrays["step_dt"] = float(arrays["step_dt"])
+        arrays["joint_names"] = tuple(arrays["joint_names"].tolist())
+        return cls(**arrays, **dicts)
+
+
+def record_rollout(
+    policy: Policy | str | Path,
+    *,
+    task_or_cfg: Any = DEFAULT_TASK,
+    env: gym.Env | None = None,
+    steps: int = 300,
+    num_envs: int = 4,
+    seed: int = 7,
+    device: str | None = None,
+    overrides: Sequence[str] = (),
+) -> Rollout:
+    """Let a policy act and keep everything that happens.
+
+    Args:
+        policy: A policy, or the path of a checkpoint.
+        task_or_cfg: Registered id or config, as for :func:`cartpole_lab.session.env.make_env`.
+        env: A live environment to use instead of making one. It is reset, and left where the recording ends.
+        steps: How long to record; 300 steps are one episode of 5 s.
+        num_envs: Number of environments to make, if none is given.
+        seed: Seed of the start states.
+        device: Where to simulate.
+        overrides: As for :func:`cartpole_lab.session.env.load_cfg`.
+
+    Returns:
+        The recording, on the CPU.
+    """
+    import torch
+
+    if env is None:
+        env = make_env(task_or_cfg, num_envs=num_envs, device=device, seed=seed, overrides=overrides)
+    raw = env.unwrapped
+    policy = _as_policy(policy, raw.device)
+    robot, rewards = raw.scene["robot"], raw.reward_manager
+    action_term = raw.action_manager.get_term(raw.action_manager.active_terms[0])
+    weights = {name: float(rewards.get_term_cfg(name).weight) for name in rewards.active_terms}
+    states: list[tuple[torch.Tensor, ...]] = []
+    events: list[tuple[torch.Tensor, ...]] = []
+
+    def keep_state(obs: dict[str, torch.Tensor]) -> None:
+        states.append(tuple(x.clone() for x in (robot.data.joint_pos.torch, robot.data.joint_vel.torch, obs["policy"])))
+
+    with torch.no_grad():
+        obs, _ = env.reset(seed=seed)
+        keep_state(obs)
+        for _ in range(steps):
+            action = policy(obs["policy"])
+            obs, reward, terminated, truncated, _ = env.step(action)
+            effort, paid = action_term.processed_actions[:, 0], rewards._step_reward
+            events.append(tuple(x.clone() for x in (action, effort, reward, paid, terminated, truncated)))
+            keep_state(obs)
+
+    joint_pos, joint_vel, observations = (torch.stack(x).cpu().numpy() for x in zip(*states, strict=True))
+    actions, effort, reward, paid, terminated, truncated = (
+        torch.stack(x).cpu().numpy() for x in zip(*events, strict=True)
+    )
+    return Rollout(
+        step_dt=raw.step_dt,
+        joint_names=tuple(robot.joint_names),
+        joint_pos=joint_pos,
+        joint_vel=joint_vel,
+        observations=observations,
+        actions=actions,
+        effort=effort,
+        rewards=reward,
+        # the manager keeps weight × term
+        reward_terms={n: paid[..., i] / w if w else paid[..., i] * 0.0 for i, (n, w) in enumerate(weights.items())},
+        weights=weights,
+        terminated=terminated,
+        truncated=truncated,
+    )
+
+
+def record_video(
+    policy: Policy | str | Path,
+    path: str | Path,
+    *,
+    task_or_cfg: Any = DEFAULT_TASK,
+    seconds: float = 10.0,
+    width: int = 1280,
+    height: int = 720,
+    fps: int = 30,
+    num_envs: int = 8,
+    seed: int = 7,
+    device: str | None = None,
+    overrides: Sequence[str] = (),
+) -> Path:
+    """Film a policy: all environments side by side, in one picture.
+
+    Args:
+        policy: A policy, or the path of a checkpoint.
+        path: The film, an ``.mp4``. A still picture of the same name, ``.png``, is written beside it.
+        task_or_cfg: Registered id or config, as for :func:`cartpole_lab.session.env.make_env`.
+        seconds: Length of the film [s], in real time.
+        width, height: Size of the picture [px]; even numbers.
+        fps: Pictures a second. The task's 60 steps a second should be a multiple of it.
+        num_envs: Number of cart-poles in the picture.
+        seed: Seed of the start states.
+        device: Where to simulate and draw.
+        overrides: As for :func:`cartpole_lab.session.env.load_cfg`.
+
+    Returns:
+        Path of the film.
+
+    Raises:
+        UserError: A size, length or frame rate that can't be filmed.
+    """
+    check_num_envs(num_envs)
+    if width < 2 or height < 2 or width % 2 or height % 2:
+        raise UserError(f"the film is {width} x {height}, expected even numbers of pixels such as 1280 x 720")
+    if fps < 1 or seconds * fps < 1:
+        raise UserError(f"the film has {seconds} s at {fps} pictures a second, expected at least one picture")
+    path = Path(path)
+    path = path if path.suffix == ".mp4" else path.with_name(path.name + ".mp4")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with quietly():
+        from cartpole_lab.video import film_camera as film
+
+        cfg = load_cfg(task_or_cfg, agent=None, overrides=overrides)[0] if isinstance(task_or_cfg, str) else task_or_cfg
+        # A GPU draws whole pictures with one ray a pixel: four times the pixels, averaged, smooth its edges.
+        finer = 2 if check_device(device).startswith("cuda") else 1
+        cfg = film.with_film_camera(cfg, num_envs=num_envs, width=width * finer, height=height * finer)
+    words = () if isinstance(task_or_cfg, str) else overrides  # those of a registered task are in its config by now
+    env = make_env(cfg, num_envs=num_envs, device=device, seed=seed, overrides=words)
+    frames = _frames(env, _as_policy(policy, env.unwrapped.device), finer, seconds=seconds, fps=fps, seed=seed)
+    film.write_mp4(frames, path, fps=fps, poster_s=min(0.1, seconds / 2))
+    return path
+
+
+def _as_policy(policy: Policy | str | Path, device: str) -> Policy:
+    if callable(policy):
+        return policy
+    from cartpole_lab.policies.network import load_policy
+
+    return load_policy(policy, device=device)
+
+
+def _frames(env: gym.Env, policy: Policy, finer: int, *, seconds: float, fps: int, seed: int) -> Iterator[np.ndarray]:
+    """The pictures of a film, shape ``(height, width, 3)``, each drawn when its time has come.
+
+    The camera's pictures are ``finer`` times larger along both sides.
+    """
+    import torch
+
+    raw = env.unwrapped
+    with torch.no_grad():
+        obs, _ = env.reset(seed=seed)
+        steps = 0
+        for index in range(round(seconds * fps)):
+            while steps * raw.step_dt < index / fps - 1e-6:
+                obs = env.step(policy(obs["policy"]))[0]
+                steps += 1
+            picture = raw.scene["film_camera"].data.output["rgb"].torch[0]
+            if finer > 1:
+                blocks = picture.unflatten(0, (-1, finer)).unflatten(2, (-1, finer))
+                picture = blocks.float().mean(dim=(1, 3)).round().to(torch.uint8)
+            yield picture.cpu().numpy()
