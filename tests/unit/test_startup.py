@@ -72,7 +72,7 @@ def test_what_is_compiled_ahead_is_what_a_launch_uses(tmp_path: Path) -> None:
         "import warp as wp\n\n@wp.kernel\ndef double(x: wp.array[float]):\n    x[wp.tid()] = 2.0 * x[wp.tid()]\n"
     )
     (tmp_path / "run.py").write_text(
-        "from cartpole_lab.physics import compile\n"
+        "import cartpole_lab.speed.kernel_compilation as compile\n"
         "compile.MODULES = ('tiny_kernels',)\n"
         "said = []\n"
         "with compile.compiling(say=said.append) as ahead: assert ahead\n"
