@@ -25,6 +25,7 @@ _HOME = {
     "default_device": "session",
     "train": "training",
     "TrainingRun": "training",
+    "TrainOptions": "training",
     "evaluate": "evaluation",
     "Evaluation": "evaluation",
     "load_policy": "policies",

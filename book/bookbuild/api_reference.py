@@ -10,6 +10,7 @@ from pathlib import Path
 _MODULES = (
     ("session/env", "One live environment, rebuilt safely"),
     ("training/rl_games_train", "Train"),
+    ("training/options", "What a training can be told"),
     ("evaluation", "Measure a policy"),
     ("policies/network", "Policies"),
     ("video/rollout", "Rollouts and films"),

@@ -12,6 +12,7 @@ from typing import Any
 _HOME = {
     "train": "rl_games_train",
     "TrainingRun": "rl_games_train",
+    "TrainOptions": "options",
     "EpochInfo": "progress",
     "ProgressLine": "progress",
     "plot_curve": "progress",

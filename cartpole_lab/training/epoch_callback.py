@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import time
@@ -16,6 +15,7 @@ import torch
 from cartpole_lab.evaluation import Evaluation, run_episodes
 from cartpole_lab.policies.network import policy_from_model
 from cartpole_lab.session.saved_state import undisturbed
+from cartpole_lab.training.options import TrainOptions
 from cartpole_lab.training.progress import EpochInfo, ProgressLine
 
 CURVE_KEYS = ("epoch", "env_steps", "wall_s", "return", "length")
@@ -176,7 +176,7 @@ class Watch:
         self.algo.save(os.path.join(self.algo.nn_dir, f"last_{self.params['config']['name']}_ep_{self.algo.epoch_num}"))
 
 
-def make_observer(watch: Watch, agent_cfg: dict[str, Any], flags: argparse.Namespace) -> Any:
+def make_observer(watch: Watch, agent_cfg: dict[str, Any], options: TrainOptions) -> Any:
     """rl-games' observers: Isaac Lab's, ours, and population-based training's if the agent asks for it."""
     from isaaclab_rl.rl_games import MultiObserver, PbtAlgoObserver
     from rl_games.common.algo_observer import AlgoObserver, IsaacAlgoObserver
@@ -196,5 +196,5 @@ def make_observer(watch: Watch, agent_cfg: dict[str, Any], flags: argparse.Names
 
     observers = [IsaacAlgoObserver(), Watcher()]
     if agent_cfg.get("pbt", {}).get("enabled", False):
-        observers.append(PbtAlgoObserver(agent_cfg, flags))
+        observers.append(PbtAlgoObserver(agent_cfg, options))  # the fields have the names of Isaac Lab's flags
     return MultiObserver(observers)

@@ -5,13 +5,14 @@ Read :func:`train` from top to bottom: settings, log folder, environment, wrappe
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import copy
+import dataclasses
+import inspect
 import json
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -21,16 +22,16 @@ import numpy as np
 
 from cartpole_lab.evaluation import Evaluation, run_episodes
 from cartpole_lab.policies.network import policy_from_model
-from cartpole_lab.session.env import DEFAULT_AGENT, DEFAULT_TASK, close_env, configure, open_env
+from cartpole_lab.session.env import DEFAULT_AGENT, close_env, configure, open_env
 from cartpole_lab.session.held_output import quietly
 from cartpole_lab.speed.startup import import_rl_games, quick_imports
 from cartpole_lab.training.epoch_callback import CURVE_KEYS, EVAL_KEYS, Watch, make_observer
+from cartpole_lab.training.options import TrainOptions
 from cartpole_lab.training.progress import EpochInfo, ProgressLine, plot_curve
 from cartpole_lab.training.run_folder import (
     check_epochs,
     check_minibatch,
     distribute,
-    launcher_args,
     make_log_dir,
     physics_name,
     prepare_env_cfg,
@@ -99,48 +100,24 @@ class TrainingRun:
 
 
 def train(
-    task_or_cfg: Any = DEFAULT_TASK,
+    task_or_cfg: Any = None,
+    options: TrainOptions | None = None,
     *,
-    agent: str = DEFAULT_AGENT,
     agent_cfg: dict[str, Any] | None = None,
-    num_envs: int | None = None,
-    device: str | None = None,
-    seed: int | None = None,
-    max_iterations: int | None = None,
-    stop_when_solved: bool = False,
-    eval_interval: int | None = None,
-    eval_episodes: int | None = None,
-    checkpoint: str | Path | None = None,
-    sigma: float | None = None,
-    log_root: str | Path = "logs/rl_games",
-    overrides: Sequence[str] = (),
-    progress: bool = True,
     on_epoch: Callable[[EpochInfo], bool | None] | None = None,
-    flags: argparse.Namespace | None = None,
     started: float | None = None,
+    **fields: Any,
 ) -> TrainingRun:
     """Train a policy with rl-games.
 
     Args:
-        task_or_cfg: Registered id, or an environment config of your own.
-        agent: Name of the agent entry point of the task.
+        task_or_cfg: Registered id, or an environment config of your own; by default the options' ``task``.
+        options: What the training is told; by default :class:`TrainOptions` as it is.
         agent_cfg: Agent settings of your own, in place of those behind ``agent``.
-        num_envs: Number of environments.
-        device: Where to simulate and learn.
-        seed: Seed of everything random; None for the agent's own, −1 for a random one.
-        max_iterations: Most epochs; None for the agent's own number.
-        stop_when_solved: Stop as soon as an evaluation finds the policy solved with some margin.
-        eval_interval: Epochs between evaluations; by default 3 with ``stop_when_solved``, else the agent's
-            ``save_frequency``; 0 for none but the last.
-        eval_episodes: Episodes of an evaluation; by default 1024, or one an environment where cameras draw.
-        checkpoint: Where to go on from: a path, or ``"latest"`` or ``"best"`` of this task's runs.
-        sigma: First standard deviation of the policy, instead of the agent's.
-        log_root: Folder of all runs; this one gets ``<log_root>/<agent name>/<time>/``.
-        overrides: As for :func:`cartpole_lab.session.env.load_cfg`.
-        progress: Show a line that follows the training.
         on_epoch: Called after every epoch. Returning False ends the training and keeps what was learned.
-        flags: Further flags of the command line (video, tracking, distributed training).
         started: :func:`time.time` at which the clock of ``wall_s_total`` starts; by default now.
+        **fields: Single fields of the options, such as ``num_envs=1024`` or ``max_iterations=50``; each is described
+            at :class:`TrainOptions`.
 
     Returns:
         The run, evaluated.
@@ -149,13 +126,15 @@ def train(
         UserError: Something asked for can't be done; nothing has been overwritten.
     """
     started = time.time() if started is None else started
-    flags = flags or argparse.Namespace()
-    line = ProgressLine(progress)
+    options = (options or TrainOptions()).changed(**fields)
+    task_or_cfg = options.task if task_or_cfg is None else task_or_cfg
+    agent, seed = options.agent or DEFAULT_AGENT, options.seed
+    line = ProgressLine(options.progress)
 
     # 1. Settings: the task's, the agent's, then what was asked for.
     with quick_imports(), quietly():
         task, env_cfg, loaded = configure(
-            task_or_cfg, agent=agent, num_envs=num_envs, device=device, overrides=overrides
+            task_or_cfg, agent=agent, num_envs=options.num_envs, device=options.device, overrides=options.overrides
         )
         agent_cfg = copy.deepcopy(agent_cfg if agent_cfg is not None else loaded)
         params, config = agent_cfg["params"], agent_cfg["params"]["config"]
@@ -165,48 +144,48 @@ def train(
         config["num_actors"] = env_cfg.scene.num_envs
         config["print_stats"] = False  # the progress line says it
         params.setdefault("torch_threads", 0)  # as the session set them: rl-games would take all cores
-        if max_iterations is not None:
-            config["max_epochs"] = check_epochs(max_iterations)
+        if options.max_iterations is not None:
+            config["max_epochs"] = check_epochs(options.max_iterations)
         check_minibatch(config)
-        rank = distribute(flags, env_cfg, params)
+        rank = distribute(options, env_cfg, params)
 
     # 2. Log folder, with everything needed to repeat the run.
     with quick_imports(), quietly():
-        resume = resume_from(checkpoint, task, agent, Path(log_root) / config["name"])
-        log_dir = make_log_dir(Path(log_root).resolve(), config, flags)
+        resume = resume_from(options.checkpoint, task, agent, Path(options.log_root) / config["name"])
+        log_dir = make_log_dir(Path(options.log_root).resolve(), config, options)
         env_cfg.log_dir = str(log_dir)
         write_params(log_dir, task, agent, env_cfg, agent_cfg, rank)
         plain_cfg = copy.deepcopy(env_cfg)
-        env_cfg = prepare_env_cfg(flags, env_cfg)
+        env_cfg = prepare_env_cfg(options, env_cfg)
 
     # 3. Environment and 4. the wrapper that rl-games expects.
-    verbose = getattr(flags, "verbose", False)
     line.show(f"making {env_cfg.scene.num_envs} environments of {task} on {env_cfg.sim.device} …")
-    with quick_imports(), contextlib.nullcontext() if verbose else quietly():
+    with quick_imports(), contextlib.nullcontext() if options.verbose else quietly():
         with import_rl_games(compiled=config.get("torch_compile", True)):  # True is rl-games' own default
             from isaaclab_rl.rl_games import RlGamesVecEnvWrapper, register_rl_games_env
             from rl_games.torch_runner import Runner
 
             from cartpole_lab.speed.ppo_update import LeanA2CAgent
 
-        env = open_env(task, env_cfg, launcher_args=launcher_args(flags))
-        filmed = record_clips(flags, env, log_dir)
+        env = open_env(task, env_cfg, launcher_args=options.launcher_args)
+        filmed = record_clips(options, env, log_dir)
         register_rl_games_env(RlGamesVecEnvWrapper.from_agent_cfg(filmed, agent_cfg))
 
     # 5. Runner: rl-games' own loop. The observer below looks in after every epoch.
     cameras = set(env.unwrapped.scene.sensors) - {"film_camera"}
     num_envs = env.unwrapped.num_envs
-    episodes = eval_episodes or (num_envs if cameras else 1024 if num_envs >= 256 else 4 * num_envs)
+    episodes = options.eval_episodes or (num_envs if cameras else 1024 if num_envs >= 256 else 4 * num_envs)
+    eval_interval = options.eval_interval
     if eval_interval is None:
-        eval_interval = 3 if stop_when_solved else config.get("save_frequency", 0)
-    watch = Watch(env, params, line, on_epoch, stop_when_solved, eval_interval, episodes)
+        eval_interval = 3 if options.stop_when_solved else config.get("save_frequency", 0)
+    watch = Watch(env, params, line, on_epoch, options.stop_when_solved, eval_interval, episodes)
     with quietly():
-        observer = make_observer(watch, agent_cfg, flags)
+        observer = make_observer(watch, agent_cfg, options)
         runner = Runner(observer)
         runner.algo_factory.register_builder("a2c_continuous", LeanA2CAgent)
         runner.load(agent_cfg)
-        track(flags, config, env_cfg, agent_cfg, log_dir)
-    run_args = {"train": True, "play": False, "sigma": sigma}
+        track(options, config, env_cfg, agent_cfg, log_dir)
+    run_args = {"train": True, "play": False, "sigma": options.sigma}
     if resume is not None:
         run_args["checkpoint"] = str(resume)
     with open(log_dir / "console.log", "w") as console, contextlib.redirect_stdout(console):
@@ -221,12 +200,12 @@ def train(
     best = watch.best_model or watch.model()
     checkpoint = watch.save_best(best)
     line.show("evaluating the best checkpoint …")
-    episodes = eval_episodes or (num_envs if cameras else 1024)
+    episodes = options.eval_episodes or (num_envs if cameras else 1024)
     if filmed is not env or num_envs < min(episodes, 256):  # few environments would play many rounds
         filmed.close()
         plain_cfg.scene.num_envs = episodes
         with quietly():
-            env = open_env(task, plain_cfg, launcher_args=launcher_args(flags))
+            env = open_env(task, plain_cfg, launcher_args=options.launcher_args)
     policy = policy_from_model(best, params, watch.obs_shape).to(env.unwrapped.device)
     with watch.whole_episodes():
         evaluation = run_episodes(env, policy, episodes=episodes, seed=20_000 + seed, side_by_side=True)
@@ -256,3 +235,16 @@ def train(
         keep=True,
     )
     return run
+
+
+def _listed_signature() -> inspect.Signature:
+    """The signature of :func:`train` with each option in it, for ``help`` and for completion."""
+    parameters = list(inspect.signature(train).parameters.values())[:-1]
+    parameters += [
+        inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=one.type)
+        for one in dataclasses.fields(TrainOptions)
+    ]
+    return inspect.Signature(parameters, return_annotation=TrainingRun)
+
+
+train.__signature__ = _listed_signature()  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Around a training run: its folder, its checkpoints, and the flags that not every run needs."""
+"""Around a training run: its folder, its checkpoints, and the options that not every run needs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 from cartpole_lab.errors import UserError
 from cartpole_lab.policies.network import read_checkpoint
 from cartpole_lab.session.env import DEFAULT_TASK
+from cartpole_lab.training.options import TrainOptions
 
 
 def check_epochs(max_iterations: int) -> int:
@@ -46,16 +47,9 @@ def physics_name(physics: Any) -> str:
     return "ovphysx" if "OvPhysxCfg" in kinds else next((names[k] for k in kinds if k in names), kinds[0])
 
 
-def launcher_args(flags: argparse.Namespace) -> dict[str, Any]:
-    """The flags that Isaac Lab's launcher takes, as it takes them."""
-    names = ("livestream", "enable_cameras", "experience", "kit_args", "visualizer", "verbose", "distributed")
-    given = {name: getattr(flags, name, None) for name in names}
-    return {name: value for name, value in given.items() if value}
-
-
-def distribute(flags: argparse.Namespace, env_cfg: Any, params: dict[str, Any]) -> int:
+def distribute(options: TrainOptions, env_cfg: Any, params: dict[str, Any]) -> int:
     """Give each process of a distributed run its own seed and GPU; return its rank."""
-    if not getattr(flags, "distributed", False):
+    if not options.distributed:
         return 0
     from isaaclab_rl.entrypoints.common import validate_distributed_device
 
@@ -118,13 +112,13 @@ def find_checkpoint(
         ) from error
 
 
-def make_log_dir(root: Path, config: dict[str, Any], flags: argparse.Namespace) -> Path:
+def make_log_dir(root: Path, config: dict[str, Any], options: TrainOptions) -> Path:
     """Make ``<root>/<name>/<time>``, and tell rl-games to use it."""
     folder = root / config["name"]
     name = config.get("full_experiment_name") or datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-    name = getattr(flags, "run_timestamp", None) or name
+    name = options.run_timestamp or name
     log_dir, number = folder / name, 1
-    while log_dir.exists() and not getattr(flags, "distributed", False):  # never into an older run's folder
+    while log_dir.exists() and not options.distributed:  # never into an older run's folder
         number += 1
         log_dir = folder / f"{name}_{number}"
     try:
@@ -148,55 +142,55 @@ def write_params(log_dir: Path, task: str, agent: str, env_cfg: Any, agent_cfg: 
         dump_train_configs(str(log_dir), env_cfg, agent_cfg)
 
 
-def prepare_env_cfg(flags: argparse.Namespace, env_cfg: Any) -> Any:
+def prepare_env_cfg(options: TrainOptions, env_cfg: Any) -> Any:
     """What the command line asks of the environment: descriptors of its inputs and outputs, films of the training.
 
     Args:
-        flags: Flags of the command line.
+        options: What the training was told.
         env_cfg: Environment config.
 
     Returns:
         The config to make the environment from.
     """
-    env_cfg.export_io_descriptors = getattr(flags, "export_io_descriptors", False)
-    if not getattr(flags, "video", False):
+    env_cfg.export_io_descriptors = options.export_io_descriptors
+    if not options.video:
         return env_cfg
     from cartpole_lab.video.film_camera import with_film_camera
 
     return with_film_camera(env_cfg, num_envs=min(env_cfg.scene.num_envs, 9), width=1280, height=720)
 
 
-def record_clips(flags: argparse.Namespace, env: Any, log_dir: Path) -> Any:
+def record_clips(options: TrainOptions, env: Any, log_dir: Path) -> Any:
     """Film the training, if asked to: the environment, wrapped so that it writes a clip every so often.
 
     Isaac Lab's ``VideoRecorderCfg`` needs moviepy 1, which nobody keeps up; the film code of ``cartpole-lab play``
     does the same.
     """
-    if not getattr(flags, "video", False):
+    if not options.video:
         return env
     from cartpole_lab.video.clips import ClipRecorder
 
     return ClipRecorder(
         env,
         log_dir / "videos" / "train",
-        length=getattr(flags, "video_length", None) or 200,
-        interval=getattr(flags, "video_interval", None) or 2000,
+        length=options.video_length,
+        interval=options.video_interval,
     )
 
 
 def track(
-    flags: argparse.Namespace, config: dict[str, Any], env_cfg: Any, agent_cfg: dict[str, Any], log_dir: Path
+    options: TrainOptions, config: dict[str, Any], env_cfg: Any, agent_cfg: dict[str, Any], log_dir: Path
 ) -> None:
     """Follow the run in Weights & Biases, if asked to."""
-    if not getattr(flags, "track", False):
+    if not options.track:
         return
     import wandb
     from isaaclab.utils import to_dict
 
     wandb.init(
-        project=getattr(flags, "wandb_project_name", None) or config["name"],
-        entity=flags.wandb_entity,
-        name=getattr(flags, "wandb_name", None) or log_dir.name,
+        project=options.wandb_project_name or config["name"],
+        entity=options.wandb_entity,
+        name=options.wandb_name or log_dir.name,
         sync_tensorboard=True,
         dir=str(log_dir),
         config={"env_cfg": to_dict(env_cfg), "agent_cfg": agent_cfg},

@@ -417,7 +417,7 @@ def test_what_builds_on_pytorchs_rules_for_empty_tensors_has_them(use: str) -> N
 
 
 def test_the_start_of_the_process_is_known_better_than_to_a_second() -> None:
-    code = "import time\nfrom cartpole_lab.cli import _process_start\nprint(_process_start())"
+    code = "import time\nfrom cartpole_lab.cli._common import process_start\nprint(process_start())"
     before = time.time()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert before - 0.05 < float(done.stdout) < time.time()

@@ -101,13 +101,12 @@ def test_the_policy_is_the_mean_action_of_rl_games(run: TrainingRun) -> None:
 
 
 def test_two_runs_in_one_second_do_not_share_a_folder(tmp_path: Path) -> None:
-    import argparse
-
+    from cartpole_lab.training.options import TrainOptions
     from cartpole_lab.training.run_folder import make_log_dir
 
     config = {"name": "cartpole", "full_experiment_name": "same"}
-    first = make_log_dir(tmp_path, dict(config), argparse.Namespace())
-    second = make_log_dir(tmp_path, dict(config), argparse.Namespace())
+    first = make_log_dir(tmp_path, dict(config), TrainOptions())
+    second = make_log_dir(tmp_path, dict(config), TrainOptions())
     assert first != second
 
 

@@ -1,0 +1,36 @@
+"""``cartpole-lab play``."""
+
+from __future__ import annotations
+
+import argparse
+
+from cartpole_lab.cli._common import add_checkpoint, add_task, film, named_checkpoint, short
+
+HELP = "film a checkpoint"
+TAKES_WORDS = True
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags."""
+    add_task(parser)
+    add_checkpoint(parser)
+    parser.add_argument("--num_envs", type=int, default=9, help="carts in the picture (default: 9)")
+    parser.add_argument("--seconds", type=float, default=10.0, help="length of the film (default: 10)")
+    parser.add_argument("--seed", type=int, default=7, help="seed of the start states (default: 7)")
+    parser.add_argument("--out", help="file to write (default: videos/play/film.mp4 in the run's folder)")
+
+
+def run(args: argparse.Namespace, words: list[str]) -> int:
+    """Film a checkpoint."""
+    shot = film(
+        named_checkpoint(args),
+        task=args.task,
+        device=args.device,
+        words=words,
+        out=args.out,
+        seconds=args.seconds,
+        num_envs=args.num_envs,
+        seed=args.seed,
+    )
+    print(f"film          {short(shot)}\nposter        {short(shot.with_suffix('.png'))}")
+    return 0

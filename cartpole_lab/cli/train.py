@@ -1,0 +1,84 @@
+"""``cartpole-lab train``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from cartpole_lab.cli._common import film, process_start, short
+from cartpole_lab.errors import UserError
+from cartpole_lab.speed.startup import quick_imports
+from cartpole_lab.training.options import TrainOptions, add_flags, from_args
+
+HELP = "train a policy, evaluate it, and film it with --film"
+TAKES_WORDS = True
+"""Whether settings such as ``physics=ovphysx`` may follow the flags."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags: one for each field of :class:`TrainOptions`, and what comes after the training."""
+    add_flags(parser, TrainOptions, groups={"launcher": "handed to Isaac Lab's launcher"})
+    parser.add_argument("--film", action="store_true", help="film the trained policy afterwards")
+
+
+def run(args: argparse.Namespace, words: list[str]) -> int:
+    """Train, print the verdict and where everything lies."""
+    options: TrainOptions = from_args(TrainOptions, args, overrides=words)
+    if options.track and not options.wandb_entity:
+        raise UserError("--track needs to know where to: add --wandb-entity <your user or team>")
+    if options.rl_library != "rl_games":
+        return _train_elsewhere(options, args.film)
+    with quick_imports():
+        from cartpole_lab.training.rl_games_train import train
+
+    done = train(options=options, started=process_start())
+    shot = _film(options, done.checkpoint) if args.film else None
+    print(f"\n{done.evaluation.table()}\n")
+    rows = [
+        ("epochs", f"{done.epochs} of {done.num_envs} environments, {done.env_steps / 1e6:.2f} million steps"),
+        ("training", f"{done.wall_s_train:.1f} s; from start to evaluated policy {done.wall_s_total:.1f} s"),
+        *([("solved", f"{done.solved_s:.1f} s after the start, said an evaluation")] if done.solved_s else []),
+        ("checkpoint", done.checkpoint),
+        ("curve", done.log_dir / "curve.png"),
+        ("numbers", done.log_dir / "summary.json"),
+        *([("film", shot)] if shot else []),
+    ]
+    for name, value in rows:
+        print(f"{name:<14}{short(value)}")
+    if options.stop_when_solved and not done.solved:
+        print("\nnot solved: train longer with --max_iterations, or look at the curve", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _train_elsewhere(options: TrainOptions, filmed: bool) -> int:
+    """Train with another library, then judge it by the same evaluation."""
+    from cartpole_lab.evaluation import evaluate
+    from cartpole_lab.training.libraries import train_with_library
+
+    done = train_with_library(
+        options.rl_library,
+        options.task,
+        agent=options.agent,
+        num_envs=options.num_envs,
+        device=options.device,
+        seed=42 if options.seed is None else options.seed,
+        max_iterations=options.max_iterations,
+        overrides=options.overrides,
+    )
+    env_words = [word for word in options.overrides if not word.startswith("agent.")]
+    result = evaluate(done.checkpoint, task_or_cfg=options.task, device=options.device, overrides=env_words)
+    summary = {"library": done.library, "task": options.task, "seed": done.seed, "wall_s_total": done.wall_s}
+    (done.log_dir / "summary.json").write_text(json.dumps({**summary, **result.as_dict()}, indent=2) + "\n")
+    shot = _film(options, done.checkpoint) if filmed else None
+    print(f"\n{result.table()}\n\n{'training':<14}{done.wall_s:.1f} s with {done.library}")
+    for name, value in (("checkpoint", done.checkpoint), ("film", shot)):
+        if value:
+            print(f"{name:<14}{short(value)}")
+    return 0
+
+
+def _film(options: TrainOptions, checkpoint: Path) -> Path:
+    return film(checkpoint, task=options.task, device=options.device, words=list(options.overrides))
