@@ -5,26 +5,21 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
 from cartpole_lab.policies.network import Policy, load_policy
 from cartpole_lab.session.env import DEFAULT_TASK, make_env
+from cartpole_lab.session.episodes import Round, has_time_out, play_round
 from cartpole_lab.speed import forked_process as copies
+from cartpole_lab.tasks.success import STOP_MARGIN, Criterion, Verdict, criterion_of, stop_failures
 
 if TYPE_CHECKING:
     import gymnasium as gym
-
-SOLVED_RETURN = 4.90
-"""Mean return from which the default reward counts as solved; its ceiling is 5.0."""
-SOLVED_TIMEOUTS = 0.995
-"""Share of episodes that must last to their time limit."""
-SETTLED = math.radians(5)
-"""Half-width of the band in which a pole counts as standing [rad]."""
 
 
 @dataclass(frozen=True)
@@ -32,24 +27,33 @@ class Evaluation:
     """What a policy does over fresh episodes.
 
     Attributes:
-        returns: Undiscounted return of each episode, shape ``(episodes,)``.
-        timed_out: True where the episode lasted to its time limit, shape ``(episodes,)``.
+        returns: Undiscounted return of each episode, shape ``(episodes,)``; NaN where a number of it was none.
+        timed_out: True where the episode lasted to its time limit and its return is a number, shape ``(episodes,)``.
         lengths: Steps that each episode lasted, shape ``(episodes,)``.
-        settle_time_s: Seconds until the pole stays within 5 degrees, NaN where it never does, shape ``(episodes,)``.
+        settle_time_s: Seconds until the pole stays within 5 degrees (or the task's joint in its band), NaN where it
+            never does, shape ``(episodes,)``; None where the task has no such joint.
         reward_terms: What each reward term paid over the episode, weight and time included, shape ``(episodes,)`` each.
         step_dt: Length of one environment step [s].
         seed: Seed of the start states.
         complete: False if the evaluation gave up early, because too many episodes had failed already.
+        criterion: When the task counts as solved, with the reward that was paid. None, or one without a ``success``:
+            no verdict.
+        default_returns: Return of each episode under the task's own reward, shape ``(episodes,)``, where another was
+            paid; None where there is no need or no way.
+        has_time_out: Whether the task ends episodes at their time limit. If not, those that last are cut there.
     """
 
     returns: torch.Tensor
     timed_out: torch.Tensor
     lengths: torch.Tensor
-    settle_time_s: torch.Tensor
+    settle_time_s: torch.Tensor | None
     reward_terms: dict[str, torch.Tensor]
     step_dt: float
     seed: int
     complete: bool = True
+    criterion: Criterion | None = None
+    default_returns: torch.Tensor | None = None
+    has_time_out: bool = True
 
     @property
     def episodes(self) -> int:
@@ -58,7 +62,7 @@ class Evaluation:
 
     @property
     def mean_return(self) -> float:
-        """Mean undiscounted return."""
+        """Mean undiscounted return; NaN if an episode's is."""
         return float(self.returns.mean())
 
     @property
@@ -72,52 +76,129 @@ class Evaluation:
         return float(self.timed_out.float().mean())
 
     @property
-    def settled_share(self) -> float:
-        """Share of the episodes whose pole came to stand within 5 degrees."""
-        return float(self.settle_time_s.isfinite().float().mean())
+    def nan_share(self) -> float:
+        """Share of the episodes in which an observation, an action or the reward was not a number."""
+        return float(self.returns.isnan().float().mean())
+
+    @property
+    def settled_share(self) -> float | None:
+        """Share of the episodes whose pole came to stand within 5 degrees; None for a task without such a joint."""
+        return None if self.settle_time_s is None else float(self.settle_time_s.isfinite().float().mean())
 
     @property
     def mean_settle_time_s(self) -> float:
         """Mean seconds until the pole stands, over the episodes in which it does; NaN if there is none."""
+        if self.settle_time_s is None:
+            return math.nan
         settled = self.settle_time_s[self.settle_time_s.isfinite()]
         return float(settled.mean()) if len(settled) else math.nan
 
     @property
+    def verdict(self) -> Verdict:
+        """Whether the task is solved, by the reward that was paid."""
+        if not self.complete:
+            return Verdict(False, "given up: too many episodes had failed")
+        return (self.criterion or Criterion(None, 0.0)).judge(self.mean_return, self.timeout_share)
+
+    @property
+    def default_verdict(self) -> Verdict | None:
+        """Where another reward was paid: whether the task is solved by its own."""
+        if self.default_returns is None or self.criterion is None or not self.complete:
+            return None
+        return self.criterion.by_default().judge(float(self.default_returns.mean()), self.timeout_share)
+
+    @property
+    def judged_by(self) -> Literal["task", "own reward", "default reward"] | None:
+        """Which verdict ``solved`` is: the task's; with another reward, by that one if its ceiling is known."""
+        if self.verdict.solved is not None:
+            return "own reward" if self.criterion is not None and self.criterion.changed else "task"
+        return None if self.default_verdict is None or self.default_verdict.solved is None else "default reward"
+
+    @property
     def solved(self) -> bool:
-        """Mean return at least 4.90 and at least 99.5 % of the episodes run to their time limit."""
-        return self.complete and self.mean_return >= SOLVED_RETURN and self.timeout_share >= SOLVED_TIMEOUTS
+        """Whether the policy has solved what it is judged by. False where nothing says when that is."""
+        verdict = self.default_verdict if self.judged_by == "default reward" else self.verdict
+        return verdict is not None and bool(verdict.solved)
 
     @property
     def perfect(self) -> bool:
         """Every episode runs to its time limit."""
         return self.complete and bool(self.timed_out.all())
 
+    def solved_with_margin(self) -> bool:
+        """Whether it is solved clearly enough for other fresh episodes to agree: what training stops at."""
+        if not self.complete or self.criterion is None:
+            return False
+        judge, mean = self.criterion, self.mean_return
+        if self.judged_by == "default reward":
+            judge, mean = self.criterion.by_default(), float(self.default_returns.mean())
+        failed = int((~self.timed_out).sum())
+        return bool(judge.judge(mean, self.timeout_share, margin=STOP_MARGIN).solved) and failed <= stop_failures(
+            self.episodes
+        )
+
     def as_dict(self) -> dict[str, Any]:
-        """The summary numbers, ready for JSON."""
+        """The summary numbers, ready for JSON: what is not a number is None."""
+        default = self.default_verdict
         return {
             "episodes": self.episodes,
             "seed": self.seed,
-            "mean_return": self.mean_return,
-            "std_return": self.std_return,
+            "mean_return": _number(self.mean_return),
+            "std_return": _number(self.std_return),
             "timeout_share": self.timeout_share,
+            "nan_share": self.nan_share,
             "settled_share": self.settled_share,
-            "mean_settle_time_s": None if math.isnan(self.mean_settle_time_s) else self.mean_settle_time_s,
-            "reward_terms": {name: float(value.mean()) for name, value in self.reward_terms.items()},
+            "mean_settle_time_s": _number(self.mean_settle_time_s),
+            "reward_terms": {name: _number(float(value.mean())) for name, value in self.reward_terms.items()},
             "solved": self.solved,
+            "judged_by": self.judged_by,
+            "verdict": str(self.verdict),
+            "reward_changes": list(self.criterion.changed) if self.criterion else [],
+            "default_reward": default
+            and {
+                "mean_return": _number(float(self.default_returns.mean())),
+                "solved": default.solved,
+                "verdict": str(default),
+            },
         }
 
     def table(self) -> str:
         """The summary as text, one figure a line."""
-        settle = "never" if math.isnan(self.mean_settle_time_s) else f"{self.mean_settle_time_s:.2f} s"
-        rows = [
-            ("episodes", f"{self.episodes}"),
-            ("return", f"{self.mean_return:.3f} ± {self.std_return:.3f}"),
-            ("time-outs", f"{100 * self.timeout_share:.2f} %"),
-            ("pole stands", f"{100 * self.settled_share:.2f} % of the episodes, after {settle} on average"),
-            *((f"  {name}", f"{float(value.mean()):+.4f}") for name, value in self.reward_terms.items()),
-            ("solved", "yes" if self.solved else "no"),
-        ]
-        return "\n".join(f"{name:<14}{value}" for name, value in rows)
+        rows = [("episodes", f"{self.episodes}" + ("" if self.complete else ", then given up"))]
+        if self.nan_share:
+            rows.append(("not a number", f"{100 * self.nan_share:.2f} % of the episodes; they count as failed"))
+        rows.append(("return", f"{self.mean_return:.3f} ± {self.std_return:.3f}"))
+        share = f"{100 * self.timeout_share:.2f} %"
+        if self.has_time_out:
+            rows.append(("time-outs", share))
+        else:
+            rows.append(("lasted", f"{share} of the episodes; the task has no time-out, they were cut at its limit"))
+        if self.settled_share is not None:
+            settle = "never" if math.isnan(self.mean_settle_time_s) else f"{self.mean_settle_time_s:.2f} s"
+            what = f"{100 * self.settled_share:.2f} % of the episodes, after {settle} on average"
+            rows.append((self._stands(), what))
+        rows += [(f"  {name}", f"{float(value.mean()):+.4f}") for name, value in self.reward_terms.items()]
+        return "\n".join(f"{name:<14}{value}" for name, value in [*rows, *self._verdict_rows()])
+
+    def _stands(self) -> str:
+        """What stands: the cart-pole's pole, or the name of another joint."""
+        success = self.criterion and self.criterion.success
+        joint = success.standing.joint if success and success.standing else "cart_to_pole"
+        return "pole stands" if joint == "cart_to_pole" else f"{joint} stands"
+
+    def _verdict_rows(self) -> list[tuple[str, str]]:
+        verdict, default = self.verdict, self.default_verdict
+        if self.criterion is None or not self.criterion.changed:
+            return [("solved", "yes" if verdict.solved else str(verdict))]
+        own = str(verdict) if verdict.solved is None else f"{'yes' if verdict.solved else 'no'}, by its own reward"
+        why = "" if verdict.solved is None else f" ({verdict.reason})"
+        rows = [("solved", own + why), ("  reward", f"changed: {'; '.join(self.criterion.changed)}")]
+        return rows if default is None else [*rows, ("  by default", f"{default} under the task's own reward")]
+
+
+def _number(value: float) -> float | None:
+    """A number that JSON can hold."""
+    return value if math.isfinite(value) else None
 
 
 def evaluate(
@@ -152,6 +233,13 @@ def evaluate(
     return run_episodes(env, policy, episodes=episodes, seed=seed)
 
 
+def live_criterion(raw: Any) -> Criterion:
+    """When the task of a live environment counts as solved, with the reward that it pays at this moment."""
+    manager = raw.reward_manager
+    terms = {name: manager.get_term_cfg(name) for name in manager.active_terms}
+    return criterion_of(raw.cfg, terms, raw.max_episode_length * raw.step_dt)
+
+
 def run_episodes(
     env: gym.Env,
     policy: Policy,
@@ -183,12 +271,13 @@ def run_episodes(
     sizes = [raw.num_envs] * full + [rest] * bool(rest)
     alone = getattr(raw.sim.physics_manager, "on_one_thread", None)
     abreast = copies.cores() if side_by_side and len(sizes) > 1 and alone and copies.can_copy() else 1
-    rounds: list[Evaluation] = []
+    criterion = live_criterion(raw)
+    rounds: list[Round] = []
     for first in range(0, len(sizes), abreast):
         failed = sum(int((~r.timed_out).sum()) for r in rounds)
         limit = None if give_up_after is None else give_up_after - failed
         works = [
-            functools.partial(_run_round, env, policy, size, seed + number, limit)
+            functools.partial(play_round, env, policy, criterion, size, seed + number, limit)
             for number, size in enumerate(sizes[first : first + abreast], start=first)
         ]
         with alone() if len(works) > 1 else contextlib.nullcontext(), copies.started(works[1:]) as others:
@@ -199,71 +288,22 @@ def run_episodes(
         if not rounds[-1].complete:
             break
 
-    def join(field: Callable[[Evaluation], torch.Tensor]) -> torch.Tensor:
-        return torch.cat([field(r) for r in rounds])
+    def join(field: str) -> torch.Tensor | None:
+        parts = [getattr(r, field) for r in rounds]
+        return None if parts[0] is None else torch.cat(parts)
 
+    paid, lengths, timed_out = join("paid"), join("lengths"), join("timed_out")
+    whole = torch.where(timed_out, lengths, raw.max_episode_length).double().mean()  # a task may cut episodes earlier
     return Evaluation(
-        returns=join(lambda r: r.returns),
-        timed_out=join(lambda r: r.timed_out),
-        lengths=join(lambda r: r.lengths),
-        settle_time_s=join(lambda r: r.settle_time_s),
-        reward_terms={name: join(lambda r, name=name: r.reward_terms[name]) for name in rounds[0].reward_terms},
+        returns=join("returns"),
+        timed_out=timed_out,
+        lengths=lengths,
+        settle_time_s=join("settle_time_s"),
+        reward_terms={name: paid[:, i] for i, name in enumerate(raw.reward_manager.active_terms)},
         step_dt=raw.step_dt,
         seed=seed,
         complete=rounds[-1].complete,
+        criterion=replace(criterion, seconds=float(whole) * raw.step_dt),
+        default_returns=join("default_returns"),
+        has_time_out=has_time_out(raw),
     )
-
-
-@torch.no_grad()
-def _run_round(env: gym.Env, policy: Policy, count: int, seed: int, give_up_after: int | None) -> Evaluation:
-    """One episode in each of the first ``count`` environments."""
-    raw = env.unwrapped
-    device, step_dt = raw.device, raw.step_dt
-    obs, _ = env.reset(seed=seed)
-    alive = torch.ones(count, dtype=torch.bool, device=device)
-    timed_out = torch.zeros_like(alive)
-    lengths = torch.zeros(count, dtype=torch.long, device=device)
-    names = raw.reward_manager.active_terms
-    paid = torch.zeros(count, len(names), device=device)
-    returns = torch.zeros(count, device=device)
-    last_outside = torch.zeros(count, dtype=torch.long, device=device)  # the last step with the pole outside the band
-    angle = _pole_angle(raw)
-    complete = True
-    for step in range(1, raw.max_episode_length + 1):
-        obs, reward, terminated, truncated, _ = env.step(policy(obs["policy"]))
-        returns += torch.where(alive, reward[:count], 0.0)
-        paid += raw.reward_manager._step_reward[:count] * alive[:, None]
-        lengths += alive
-        timed_out |= alive & truncated[:count]
-        ended = (terminated | truncated)[:count]
-        # An environment that ended has been reset by now: its angle belongs to the next episode.
-        last_outside[alive & ~ended & (angle().abs()[:count] > SETTLED)] = step
-        last_outside[alive & terminated[:count]] = step
-        alive &= ~ended
-        if give_up_after is not None and step % 8 == 0 and int((~alive & ~timed_out).sum()) > give_up_after:
-            complete = False
-            break
-        if step % 32 == 0 and not alive.any():
-            break
-    settled = timed_out & (last_outside < lengths - 1)  # the state of the last step is gone: the one before must stand
-    settle_time = torch.where(settled, last_outside * step_dt, torch.nan)
-    return Evaluation(
-        returns=returns.cpu(),
-        timed_out=timed_out.cpu(),
-        lengths=lengths.cpu(),
-        settle_time_s=settle_time.cpu(),
-        reward_terms={name: (paid[:, i] * step_dt).cpu() for i, name in enumerate(names)},
-        step_dt=step_dt,
-        seed=seed,
-        complete=complete,
-    )
-
-
-def _pole_angle(raw: Any) -> Callable[[], torch.Tensor]:
-    """A function that reads the pole angle [rad], shape ``(num_envs,)``; NaN for a task without such a joint."""
-    robot = raw.scene.articulations.get("robot")
-    if robot is None or "cart_to_pole" not in robot.joint_names:
-        nan = torch.full((raw.num_envs,), math.nan, device=raw.device)
-        return lambda: nan
-    joint = robot.joint_names.index("cart_to_pole")
-    return lambda: robot.data.joint_pos.torch[:, joint]

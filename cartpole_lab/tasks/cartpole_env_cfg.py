@@ -20,6 +20,7 @@ from isaaclab.visualizers import VisualizerCfg
 from cartpole_lab.physics import CartpolePhysicsCfg
 from cartpole_lab.tasks import mdp
 from cartpole_lab.tasks.robot import CARTPOLE_CFG, GROUND_CFG
+from cartpole_lab.tasks.success import CartpoleSuccessCfg, SuccessCfg
 
 ##
 # Scene
@@ -158,6 +159,8 @@ class CartpoleEnvCfg(ManagerBasedRLEnvCfg):
     events: EventCfg = EventCfg()
     rewards: RewardsCfg = RewardsCfg()
     terminations: TerminationsCfg = TerminationsCfg()
+    # when it counts as solved
+    success: SuccessCfg = CartpoleSuccessCfg()
 
     def __post_init__(self) -> None:
         # one action lasts two physics steps

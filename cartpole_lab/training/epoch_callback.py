@@ -12,22 +12,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from cartpole_lab.evaluation import Evaluation, run_episodes
+from cartpole_lab.evaluation import Evaluation, live_criterion, run_episodes
 from cartpole_lab.policies.network import policy_from_model
 from cartpole_lab.session.saved_state import undisturbed
+from cartpole_lab.tasks.success import PROMISING_FAILURES, PROMISING_SHARE, stop_failures
 from cartpole_lab.training.options import TrainOptions
 from cartpole_lab.training.progress import EpochInfo, ProgressLine
 
 CURVE_KEYS = ("epoch", "env_steps", "wall_s", "return", "length")
 EVAL_KEYS = ("eval_epoch", "eval_return", "eval_timeout_share")
-STOP_FAILURES = 2
-"""Failed episodes in 1024 at which training stops: stricter than "solved" (5), so that fresh episodes agree."""
-STOP_RETURN = 4.91
-"""Mean return from which training stops, for the same reason above that of "solved" (4.90)."""
-PROMISING_RETURN = 4.5
-"""Return of an episode at the pay of the latest rollout, from which a policy is worth an evaluation."""
-PROMISING_FAILURES = 0.01
-"""Episodes that failed in the latest rollout, per environment, up to which it is."""
 
 
 class Watch:
@@ -116,7 +109,7 @@ class Watch:
         if self.eval_interval <= 0 or epoch % self.eval_interval or not self._promising():
             return None
         model = self.model()
-        give_up = STOP_FAILURES * self.episodes // 1024 if self.stop_when_solved else None
+        give_up = stop_failures(self.episodes) if self.stop_when_solved else None
         with undisturbed(self.env), self.whole_episodes():  # building a network draws random numbers too
             policy = policy_from_model(model, self.params, self.obs_shape).to(self.env.unwrapped.device)
             result = run_episodes(
@@ -153,14 +146,13 @@ class Watch:
         if not self.stop_when_solved:
             return True
         raw = self.env.unwrapped
-        pay = self.pay / self.steps * self.whole_s / raw.step_dt
-        return pay > PROMISING_RETURN and self.failed <= PROMISING_FAILURES * raw.num_envs
+        if self.failed > PROMISING_FAILURES * raw.num_envs:
+            return False
+        ceiling = live_criterion(raw).ceiling
+        return ceiling is None or self.pay / self.steps / raw.step_dt > PROMISING_SHARE * ceiling
 
     def _solved(self, evaluation: Evaluation | None) -> bool:
-        if not self.stop_when_solved or evaluation is None or not evaluation.solved:
-            return False
-        failed = int((~evaluation.timed_out).sum())
-        return evaluation.mean_return >= STOP_RETURN and failed <= STOP_FAILURES * evaluation.episodes // 1024
+        return self.stop_when_solved and evaluation is not None and evaluation.solved_with_margin()
 
     def save_best(self, model: dict[str, torch.Tensor]) -> Path:
         """Write ``model`` where Isaac Lab looks for the best checkpoint, whole or not at all."""

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cartpole_lab.tasks.success import SOLVED_RETURN
+
 if TYPE_CHECKING:
     from cartpole_lab.evaluation import Evaluation
 
@@ -103,13 +105,20 @@ class ProgressLine:
             self._handle.update(data, raw=True)
 
 
-def plot_curve(curve: Mapping[str, np.ndarray], path: str | Path | None = None, *, title: str = "") -> Any:
+def plot_curve(
+    curve: Mapping[str, np.ndarray],
+    path: str | Path | None = None,
+    *,
+    title: str = "",
+    solved_return: float | None = SOLVED_RETURN,
+) -> Any:
     """Plot a learning curve: the trainer's running mean, and what evaluations found.
 
     Args:
         curve: As in :class:`cartpole_lab.training.rl_games_train.TrainingRun`.
         path: Where to write a PNG; None to only return the figure.
         title: Title of the figure.
+        solved_return: Where to draw the line from which a policy counts as solved; None for a task that says nothing.
 
     Returns:
         The matplotlib figure.
@@ -123,7 +132,9 @@ def plot_curve(curve: Mapping[str, np.ndarray], path: str | Path | None = None, 
     if len(curve["eval_epoch"]):
         at = np.interp(curve["eval_epoch"], curve["epoch"], steps)
         axes.plot(at, curve["eval_return"], "o-", color="#d1495b", label="evaluated on fresh episodes")
-    axes.axhline(4.90, color="#2e8b57", linestyle=":", linewidth=1, label="solved: 4.90")
+    if solved_return is not None:
+        label = f"solved: {solved_return:.2f}"
+        axes.axhline(solved_return, color="#2e8b57", linestyle=":", linewidth=1, label=label)
     axes.set(xlabel="environment steps [million]", ylabel="return", title=title)
     axes.legend(loc="lower right", frameon=False)
     axes.spines[["top", "right"]].set_visible(False)

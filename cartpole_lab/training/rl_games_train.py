@@ -227,7 +227,8 @@ def train(
     )
     close_env()
     np.savez(log_dir / "curve.npz", **run.curve)
-    plot_curve(run.curve, log_dir / "curve.png", title=f"{task}, seed {seed}")
+    line_at = evaluation.criterion and evaluation.criterion.required_return
+    plot_curve(run.curve, log_dir / "curve.png", title=f"{task}, seed {seed}", solved_return=line_at)
     (log_dir / "summary.json").write_text(json.dumps(run.summary(), indent=2) + "\n")
     line.show(
         f"trained {run.epochs} epochs in {run.wall_s_train:.1f} s: evaluated return {evaluation.mean_return:.3f}, "

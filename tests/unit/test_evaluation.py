@@ -12,6 +12,7 @@ from cartpole_lab.policies.network import pd_policy, random_policy, zero_policy
 from cartpole_lab.session.env import make_env
 from cartpole_lab.session.saved_state import undisturbed
 from cartpole_lab.speed import forked_process as copies
+from cartpole_lab.tasks.success import CARTPOLE, Criterion
 
 
 @pytest.fixture
@@ -66,7 +67,8 @@ def test_solved_needs_both_the_return_and_the_time_outs() -> None:
         timed_out = torch.ones(1000, dtype=torch.bool)
         timed_out[:failures] = False
         n = torch.zeros(1000)
-        return Evaluation(torch.full((1000,), mean), timed_out, n, n, {}, 1 / 60, 0)
+        criterion = Criterion(CARTPOLE, 5.0, 1.0)
+        return Evaluation(torch.full((1000,), mean), timed_out, n, n, {}, 1 / 60, 0, criterion=criterion)
 
     assert made(4.91, 5).solved and not made(4.91, 6).solved and not made(4.89, 0).solved
     assert made(4.91, 0).perfect and not made(4.91, 1).perfect

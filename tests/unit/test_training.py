@@ -120,13 +120,19 @@ def test_stop_when_solved_evaluates_what_the_latest_rollout_recommends(
 ) -> None:
     from types import SimpleNamespace
 
+    from cartpole_lab.tasks.cartpole_env_cfg import RewardsCfg
+    from cartpole_lab.tasks.success import CARTPOLE
     from cartpole_lab.training.epoch_callback import Watch
+
+    terms = vars(RewardsCfg())
 
     raw = SimpleNamespace(
         num_envs=100,
         step_dt=1 / 60,
         single_observation_space={"policy": torch.zeros(4)},
-        cfg=SimpleNamespace(episode_length_s=5.0),
+        cfg=SimpleNamespace(episode_length_s=5.0, success=CARTPOLE),
+        max_episode_length=300,
+        reward_manager=SimpleNamespace(active_terms=list(terms), get_term_cfg=terms.get),
         reward_buf=torch.full((100,), pay / 300),
     )
     watch = Watch(SimpleNamespace(unwrapped=raw), {}, ProgressLine(False), None, True, 3, 64)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import torch
 
+from cartpole_lab.tasks.success import SOLVED_RETURN, SOLVED_TIMEOUTS
 from cartpole_lab.teaching.exercises.hints import Hint, says
 
 _RATIO = torch.tensor([1.1, 1.5, 0.5, 1.5, 0.5])
@@ -56,7 +57,7 @@ def check_is_solved(is_solved: Callable[[torch.Tensor, torch.Tensor], bool]) -> 
     """Check ``is_solved(returns, timed_out)``, both of shape ``(episodes,)``.
 
     Args:
-        is_solved: Returns True for a mean return of at least 4.90 and at least 99.5 % time-outs.
+        is_solved: Returns True where mean return and share of time-outs reach ``SOLVED_RETURN``, ``SOLVED_TIMEOUTS``.
     """
 
     def asked(mean: float, failures: int) -> object:
@@ -65,13 +66,21 @@ def check_is_solved(is_solved: Callable[[torch.Tensor, torch.Tensor], bool]) -> 
         noise = torch.linspace(-0.1, 0.1, 1000)
         return is_solved(mean + noise, timed_out)
 
-    if not isinstance(asked(4.95, 0), (bool, torch.Tensor)) or asked(4.95, 0) is None:
-        raise Hint(f"is_solved returned {asked(4.95, 0)!r}, expected True or False")
-    if not asked(4.95, 0):
-        raise Hint("mean return 4.95 and no failure is not called solved")
-    if asked(4.95, 10):
-        raise Hint("mean return 4.95 with 10 failures in 1000 (99.0 % time-outs) is called solved: count the time-outs")
-    if asked(4.85, 0):
-        raise Hint("mean return 4.85 without a failure is called solved: look at the return too")
-    if not asked(4.95, 4):
-        raise Hint("4 failures in 1000 are 99.6 % time-outs, which is enough: not every episode has to last")
+    good, bad = SOLVED_RETURN + 0.05, SOLVED_RETURN - 0.05
+    few, many = round(800 * (1 - SOLVED_TIMEOUTS)), round(2000 * (1 - SOLVED_TIMEOUTS))
+    if not isinstance(asked(good, 0), (bool, torch.Tensor)) or asked(good, 0) is None:
+        raise Hint(f"is_solved returned {asked(good, 0)!r}, expected True or False")
+    if not asked(good, 0):
+        raise Hint(f"mean return {good:.2f} and no failure is not called solved")
+    if asked(good, many):
+        raise Hint(
+            f"mean return {good:.2f} with {many} failures in 1000 ({100 - many / 10:.1f} % time-outs) is called "
+            "solved: count the time-outs"
+        )
+    if asked(bad, 0):
+        raise Hint(f"mean return {bad:.2f} without a failure is called solved: look at the return too")
+    if not asked(good, few):
+        raise Hint(
+            f"{few} failures in 1000 are {100 - few / 10:.1f} % time-outs, which is enough: not every episode has to "
+            "last"
+        )

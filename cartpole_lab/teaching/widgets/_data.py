@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cartpole_lab.tasks.success import default_weights
 from cartpole_lab.teaching.widgets._base import rounded
 
 if TYPE_CHECKING:
     from cartpole_lab.training.rl_games_train import TrainingRun
     from cartpole_lab.video.rollout import Rollout
 
-DEFAULT_WEIGHTS = {"alive": 1.0, "terminating": -2.0, "pole_pos": -1.0, "cart_vel": -0.01, "pole_vel": -0.005}
+DEFAULT_WEIGHTS = default_weights()
 """The weights of the task."""
 WEIGHT_RANGES = {
     "alive": (0.0, 5.0),

@@ -1,0 +1,181 @@
+"""Play fresh episodes in a live environment, and note what happens in each."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from cartpole_lab.tasks.success import Criterion, StandingCfg, default_terms
+
+if TYPE_CHECKING:
+    import gymnasium as gym
+
+SMALL = 64
+"""Numbers in an observation up to which each is looked at: more is a picture."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """One episode in each of some environments.
+
+    Attributes:
+        returns: Undiscounted return, NaN where a number of the episode was none, shape ``(count,)``.
+        timed_out: True where the episode lasted to its time limit, shape ``(count,)``.
+        lengths: Steps that it lasted, shape ``(count,)``.
+        settle_time_s: Seconds until the joint stays within its band, NaN where it never does, shape ``(count,)``; None
+            where there is no such joint.
+        paid: What each reward term paid, shape ``(count, terms)``.
+        default_returns: Return under the task's own reward, shape ``(count,)``; None where the live reward is that one
+            or where that one cannot be computed.
+        complete: False if the round gave up early.
+    """
+
+    returns: torch.Tensor
+    timed_out: torch.Tensor
+    lengths: torch.Tensor
+    settle_time_s: torch.Tensor | None
+    paid: torch.Tensor
+    default_returns: torch.Tensor | None
+    complete: bool
+
+
+@torch.no_grad()
+def play_round(
+    env: gym.Env,
+    policy: Callable[[torch.Tensor], torch.Tensor],
+    criterion: Criterion,
+    count: int,
+    seed: int,
+    give_up_after: int | None,
+) -> Round:
+    """Play one episode in each of the first ``count`` environments.
+
+    Args:
+        env: A live environment; it is reset.
+        policy: Deterministic policy.
+        criterion: What the task says of success: its joint that stands, and its own reward.
+        count: Number of episodes, at most that of the environments.
+        seed: Seed of the start states.
+        give_up_after: Stop as soon as more episodes than this have failed.
+    """
+    raw = env.unwrapped
+    device, step_dt, limit = raw.device, raw.step_dt, raw.max_episode_length
+    obs, _ = env.reset(seed=seed)
+    alive = torch.ones(count, dtype=torch.bool, device=device)
+    timed_out, wrong = torch.zeros_like(alive), torch.zeros_like(alive)
+    lengths = torch.zeros(count, dtype=torch.long, device=device)
+    paid = torch.zeros(count, len(raw.reward_manager.active_terms), device=device)
+    returns, by_default = torch.zeros(count, device=device), torch.zeros(count, device=device)
+    last_outside = torch.zeros(count, dtype=torch.long, device=device)  # the last step with the joint outside the band
+    joint, standing = joint_of(raw, criterion.success.standing if criterion.success else None)
+    complete = True
+    with also_paying(raw, criterion) as default_reward:
+        for step in range(1, limit + 1):
+            action = policy(obs["policy"])
+            wrong |= alive & ~_sound(obs["policy"], action)[:count]
+            obs, reward, terminated, truncated, _ = env.step(action)
+            returns += torch.where(alive, reward[:count], 0.0)
+            paid += torch.where(alive[:, None], raw.reward_manager._step_reward[:count], 0.0)
+            if default_reward is not None:
+                by_default += torch.where(alive, default_reward()[:count], 0.0)
+            lengths += alive
+            timed_out |= alive & truncated[:count]
+            ended = (terminated | truncated)[:count]
+            if joint is not None:
+                # What ended has been reset by now: its joint belongs to the next episode. NaN is outside.
+                inside = (joint()[:count] - standing.target).abs() <= standing.band
+                last_outside[alive & ~ended & ~inside] = step
+                last_outside[alive & terminated[:count]] = step
+            alive &= ~ended
+            if give_up_after is not None and step % 8 == 0 and int((~alive & ~timed_out).sum()) > give_up_after:
+                complete = False
+                break
+            if step % 32 == 0 and not alive.any():
+                break
+    if complete and not has_time_out(raw):
+        timed_out |= alive  # nothing ends an episode that lasts
+    wrong |= ~returns.isfinite()
+    returns[wrong], timed_out[wrong] = math.nan, False
+    by_default[wrong] = math.nan
+    settled = timed_out & (last_outside < lengths - 1)  # the state of the last step is gone: the one before must stand
+    return Round(
+        returns=returns.cpu(),
+        timed_out=timed_out.cpu(),
+        lengths=lengths.cpu(),
+        settle_time_s=None if joint is None else torch.where(settled, last_outside * step_dt, torch.nan).cpu(),
+        paid=(paid * step_dt).cpu(),
+        default_returns=None if default_reward is None else by_default.cpu(),
+        complete=complete,
+    )
+
+
+def _sound(obs: Any, action: torch.Tensor) -> torch.Tensor:
+    """Whether all that the policy saw and did are numbers, shape ``(num_envs,)``."""
+    total = action.reshape(len(action), -1).sum(1)
+    if isinstance(obs, torch.Tensor) and obs.ndim == 2 and obs.shape[1] <= SMALL:
+        total = total + obs.sum(1)
+    return total.isfinite()
+
+
+def has_time_out(raw: Any) -> bool:
+    """Whether anything ends an episode without it being a failure."""
+    manager = raw.termination_manager
+    return any(manager.get_term_cfg(name).time_out for name in manager.active_terms)
+
+
+def joint_of(
+    raw: Any, standing: StandingCfg | None
+) -> tuple[Callable[[], torch.Tensor], StandingCfg] | tuple[None, None]:
+    """A function that reads the joint that may stand, shape ``(num_envs,)``, and its band; None without one."""
+    robot = standing and raw.scene.articulations.get(standing.asset)
+    if not robot or standing.joint not in robot.joint_names:
+        return None, None
+    index = robot.joint_names.index(standing.joint)
+    return (lambda: robot.data.joint_pos.torch[:, index]), standing
+
+
+@contextlib.contextmanager
+def also_paying(raw: Any, criterion: Criterion) -> Iterator[Callable[[], torch.Tensor] | None]:
+    """Let an environment compute the task's own reward beside one that has been changed.
+
+    A step resets what has ended before it returns, so the other reward must be computed where the first one is.
+
+    Args:
+        raw: Isaac Lab's environment.
+        criterion: Says whether the reward has been changed.
+
+    Yields:
+        A function that gives the task's own reward of the last step, shape ``(num_envs,)``. None where it is paid
+        anyway, or where the environment lacks what it looks at.
+    """
+    if not criterion.changed:
+        yield None
+        return
+    from isaaclab.managers import RewardManager
+
+    try:
+        other = RewardManager(default_terms(criterion.success), raw)
+    except Exception:  # another robot, which lacks the joints that the reward names
+        yield None
+        return
+    manager = raw.reward_manager
+    own = vars(manager).get("compute")
+    compute = manager.compute
+
+    def both(dt: float) -> torch.Tensor:
+        other.compute(dt)
+        return compute(dt)
+
+    manager.compute = both
+    try:
+        yield lambda: other._reward_buf
+    finally:
+        if own is None:
+            del manager.compute
+        else:
+            manager.compute = own
