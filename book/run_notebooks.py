@@ -14,8 +14,10 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
+import nbformat
 from bookbuild import paths
 from bookbuild.notebooks import NotebookRun, load_parameters, package_digest, run_notebook
+from bookbuild.waits import broken_promises
 
 
 def run_lessons(
@@ -35,7 +37,9 @@ def run_lessons(
     """
     parameters = load_parameters(paths.TEST_PARAMETERS if test else paths.BOOK_PARAMETERS)
     package = package_digest() if cache else None
-    calls = [partial(run_notebook, p, parameters.get(p.stem, {}), package=package, stale=stale) for p in sources]
+    # The lessons' statements are about the book's runs; the tests' are too small for some.
+    options = {"package": package, "stale": stale, "claims": not test}
+    calls = [partial(run_notebook, p, parameters.get(p.stem, {}), **options) for p in sources]
     runs: list[NotebookRun] = []
     if jobs <= 1:
         for number, call in enumerate(calls, start=1):
@@ -60,6 +64,8 @@ def _report(run: NotebookRun) -> None:
         print(f"        {run.name}: {problem}", flush=True)
     for noise in run.noise:
         print(f"        {run.name}: note: {noise}", flush=True)
+    for slow in broken_promises(nbformat.read(run.executed, as_version=4)) if Path(run.executed).is_file() else []:
+        print(f"        {run.name}: note: {slow}", flush=True)
     if run.problems:
         print(f"        the executed notebook is kept: {run.executed}", flush=True)
 

@@ -22,8 +22,10 @@ from nbformat import NotebookNode
 from traitlets import default
 
 from . import paths
+from .claims import claim_problems
 from .exercises import add_second_checks, check_problems, fold_second_checks, tags_of
 from .machine import describe_machine
+from .waits import with_measured_waits
 
 KERNEL = "python3"
 CELL_TIMEOUT_S = 900
@@ -108,7 +110,7 @@ def package_digest() -> str:
 
 
 def run_notebook(
-    source: Path, parameters: Parameters, *, package: str | None = None, stale: bool = False
+    source: Path, parameters: Parameters, *, package: str | None = None, stale: bool = False, claims: bool = False
 ) -> NotebookRun:
     """Run a notebook, or take the stored result of an equal run.
 
@@ -117,6 +119,7 @@ def run_notebook(
         parameters: Values for its ``parameters`` cell.
         package: The result of :func:`package_digest`, which keys the stored results; None runs it in any case.
         stale: Take the newest stored result whatever it was made from, if there is one (for drafts).
+        claims: A statement of the lesson that its run contradicts is a problem. Small parameters contradict some.
 
     Returns:
         The run. A notebook that raises gives a run with problems, it does not raise here.
@@ -127,11 +130,13 @@ def run_notebook(
         content = json.dumps([(c.cell_type, c.source, tags_of(c)) for c in prepared.cells])
         key = hashlib.sha256("\n".join([_CACHE_VERSION, sys.version, package, content]).encode()).hexdigest()[:20]
         store = paths.CACHE / "notebooks" / source.stem / key
-        if stale and (found := sorted(store.parent.glob("*/run.json"), key=lambda path: path.stat().st_mtime)):
-            store = found[-1].parent
+        if stale and (stored := sorted(store.parent.glob("*/run.json"), key=lambda path: path.stat().st_mtime)):
+            store = stored[-1].parent
         if (store / "run.json").is_file():
-            return NotebookRun(**{**_load_run(store / "run.json"), "cached": True})
+            found = NotebookRun(**{**_load_run(store / "run.json"), "cached": True})
+            return _with_claims(found) if claims else found
     run = _execute(source.stem, prepared)
+    run = _with_claims(run) if claims else run
     if store is not None and not run.problems:
         _forget_old_runs(store.parent)
         store.mkdir(parents=True, exist_ok=True)
@@ -144,7 +149,7 @@ def run_notebook(
 
 def page_notebook(run: NotebookRun, source: Path) -> NotebookNode:
     """The executed notebook as the book shows it: checks with the solution's output, no traces of the runner."""
-    executed = fold_second_checks(nbformat.read(run.executed, as_version=4))
+    executed = with_measured_waits(fold_second_checks(nbformat.read(run.executed, as_version=4)))
     original = nbformat.read(source, as_version=4)
     kept = {key: value for key, value in executed.metadata.items() if key in ("kernelspec", "language_info", "widgets")}
     executed["metadata"] = NotebookNode(kept)
@@ -155,6 +160,14 @@ def page_notebook(run: NotebookRun, source: Path) -> NotebookNode:
         if "solution" in tags_of(cell):
             cell.metadata["mystnb"] = {**cell.metadata.get("mystnb", {}), **_SOLUTION_PROMPT}
     return executed
+
+
+def _with_claims(run: NotebookRun) -> NotebookRun:
+    """The run with a problem for each statement of the lesson that it contradicts."""
+    if run.problems:
+        return run
+    found = claim_problems(nbformat.read(run.executed, as_version=4))
+    return NotebookRun(**{**asdict(run), "problems": tuple(found)})
 
 
 def _forget_old_runs(folder: Path, keep: int = 3) -> None:

@@ -25,6 +25,9 @@ TAGS = {
     "hide-output",
     "hide-cell",
     "remove-cell",
+    "remove-input",
+    "say",
+    "claim",
     "raises-exception",
 }
 GENERATED = {"commands", "api", "run_times"}

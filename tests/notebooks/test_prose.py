@@ -1,0 +1,101 @@
+"""Prose cannot contradict the run: its numbers come from somewhere, and what it compares is checked."""
+
+from __future__ import annotations
+
+import pytest
+from bookbuild import claims as claims_of
+from bookbuild import prose, waits
+from bookbuild.constants import Sources, code_constants, package_constants, with_other_units
+from bookbuild.prose import unfounded_numbers
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from cartpole_lab.teaching.narration import CLAIMS_MIME, claims, count, in_a_hundred
+
+CODE = "steps = 600\nband = (-0.25 * math.pi, 0.25 * math.pi)\nshare = 0.995\nwords = 'train --num_envs 128'\n"
+SOURCES = Sources(
+    frozenset(with_other_units(package_constants() | code_constants(CODE))),
+    {"seeds.txt": "| 3 | 4.928 | 99.80 % |"},
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Let the carts play 600 steps (10 s), each of 1/60 s, with pushes of ±100 N.",
+        "Poles start within ±0.79 rad, that is 45°, and 99.5 % of them last.",
+        "A failure costs −2 × 1/60 = −0.033, once; 600 ÷ 60 = 10.",
+        "See lesson 6, exercise 3.1 and lessons 2, 3 and 4 for `x = 937` in an H100 with Isaac Lab 3.0 (2.x had more).",
+        "### Exercise 6.1 · Solved (7 min)\n\n7. a list\n\n```python\nreturn 937\n```\n\n$$937$$",
+        "With 128 carts, as `--num_envs` says. Two things differ, and five are alike.",
+        "Three seeds gave 4.928 and 99.80 % ([measured](../book/measured/seeds.txt)).",
+        "It took 14.7 s on a slow day (commit `4e8a676`).",
+    ],
+)
+def test_numbers_with_a_source_pass(text: str) -> None:
+    assert unfounded_numbers(text, SOURCES) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("957 of 1027 games in the run of this page", "957"),
+        ("eleven carts of a hundred fall", "eleven carts of a hundred"),
+        ("nineteen poles in twenty stand", "in twenty"),
+        ("worth about −14", "14"),
+        ("the trainer reports 4.78", "4.78"),
+        ("down to a third after 0.16 s", "0.16"),
+        ("30 epochs later", "30"),
+        ("2 × 3 = 7 carts", "7"),
+        ("Three seeds gave 4.927 ([measured](../book/measured/seeds.txt)).", "4.927"),
+        ("A cart from `seeds` gave 4.928.", "4.928"),
+        ("thirty-seven carts", "thirty"),
+    ],
+)
+def test_numbers_from_nowhere_are_found(text: str, found: str) -> None:
+    assert any(found in line for line in unfounded_numbers(text, SOURCES)), unfounded_numbers(text, SOURCES)
+
+
+def test_say_cells_lend_their_own_numbers_only() -> None:
+    text = prose.say_text('say(f"""Down after {third:.2f} s, at 937 rad.""")')
+    assert text == "Down after … s, at 937 rad."
+    assert len(unfounded_numbers(text, SOURCES)) == 1
+
+
+def test_a_comparison_needs_a_claim() -> None:
+    said = new_code_cell(
+        'say(f"""**Epoch {n}.** The tested policy is *worse*: {k} fall.""")', metadata={"tags": ["say"]}
+    )
+    claim = new_code_cell('claims({"the tested policy is worse": a < b})', metadata={"tags": ["claim"]})
+    assert len(prose.unchecked_comparisons(new_notebook(cells=[said]))) == 1
+    assert prose.unchecked_comparisons(new_notebook(cells=[said, claim])) == []
+
+
+def test_claims_tell_the_reader_and_the_build(capsys: pytest.CaptureFixture[str], monkeypatch) -> None:
+    shown: list[dict] = []
+    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
+    claims({"the longer run is worse": False, "most carts stay": True})
+    claims({"most carts stay": True})
+    assert "✗ the longer run is worse" in shown[0]["text/plain"] and "most" not in shown[0]["text/plain"]
+    assert shown[1]["text/plain"] == "✓ 1 statement of the page holds in this run"
+    cells = [new_code_cell("claims(…)", outputs=[new_output("display_data", data=d)]) for d in shown]
+    notebook = new_notebook(cells=[*cells, new_code_cell("pass", metadata={"tags": ["claim"]})])
+    problems = claims_of.claim_problems(notebook)
+    assert len(problems) == 2 and "the longer run is worse" in problems[0] and "checked nothing" in problems[1]
+    assert CLAIMS_MIME == claims_of.MIME
+
+
+def test_counts_read_well() -> None:
+    assert [count(n, "cart") for n in (0, 1, 7, 1024)] == ["no cart", "1 cart", "7 carts", "1,024 carts"]
+    assert in_a_hundred(0.07) == "7 carts in a hundred" and in_a_hundred(0.001) == "fewer than 1 cart in a hundred"
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        in_a_hundred(7.0)
+
+
+def test_the_page_adds_the_seconds_of_its_own_run() -> None:
+    promise = new_markdown_cell("Text.\n\n> **Slow cell.** About half a minute on two cores.")
+    slow = new_code_cell("train()", metadata={"papermill": {"duration": 71.6}})
+    notebook = new_notebook(cells=[promise, slow])
+    assert waits.with_measured_waits(notebook).cells[0].source.endswith("cores. *(When this page was made: 72 s.)*")
+    assert waits.broken_promises(notebook) == ["cell 2 took 72 s, and the lesson promises 'half a minute'"]
+    assert waits.promised("> **Slow cell.** 5 to 15 s.") == ""
+    assert waits.promised("no promise") is None
