@@ -7,9 +7,8 @@ makes the next, so a cell may be run twice.
 from __future__ import annotations
 
 import atexit
+import builtins
 import contextlib
-import difflib
-import io
 import os
 import sys
 from collections.abc import Sequence
@@ -17,14 +16,33 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from cartpole_lab.errors import UserError
+from cartpole_lab.session import overrides as settings
+from cartpole_lab.session import presets
+from cartpole_lab.session.env_checks import check_env
 from cartpole_lab.session.held_output import announce, quietly
+from cartpole_lab.session.task_lookup import DEFAULT_TASK, check_task, entry_points_of, find_task
 from cartpole_lab.speed.startup import import_simulator, one_torch_thread, quick_imports
 
 if TYPE_CHECKING:
     import gymnasium as gym
     from isaaclab.envs import ManagerBasedRLEnvCfg
 
-DEFAULT_TASK = "Isaac-Cartpole-v0"
+__all__ = [
+    "DEFAULT_AGENT",
+    "DEFAULT_TASK",
+    "NUM_ENVS",
+    "check_device",
+    "check_num_envs",
+    "check_task",
+    "close_env",
+    "configure",
+    "default_device",
+    "has_camera",
+    "load_cfg",
+    "make_env",
+    "open_env",
+]
+
 DEFAULT_AGENT = "rl_games_cfg_entry_point"
 NUM_ENVS = {"cpu": 1024, "cuda": 4096}
 """Environments simulated when nobody says how many, by kind of device."""
@@ -76,86 +94,70 @@ def check_num_envs(num_envs: int) -> int:
     return num_envs
 
 
-def check_task(task: str) -> str:
-    """Return ``task`` if Gymnasium knows it, after looking into Isaac Lab's own tasks too.
-
-    Raises:
-        UserError: No such task; names the nearest ones.
-    """
-    import gymnasium as gym
-
-    import cartpole_lab.tasks  # noqa: F401
-
-    task = task.split(":")[-1]
-    if task not in gym.registry:
-        import isaaclab_tasks  # noqa: F401
-    if task not in gym.registry:
-        known = [name for name in gym.registry if name.startswith("Isaac")]
-        near = difflib.get_close_matches(task, known, n=3, cutoff=0.4) or [DEFAULT_TASK]
-        raise UserError(
-            f"task {task!r} is not registered: did you mean {' or '.join(near)}? `isaaclab list_envs` lists all"
-        )
-    return task
-
-
 def load_cfg(
-    task: str = DEFAULT_TASK, *, agent: str | None = DEFAULT_AGENT, overrides: Sequence[str] = ()
+    task: str | type[ManagerBasedRLEnvCfg] | ManagerBasedRLEnvCfg = DEFAULT_TASK,
+    *,
+    agent: str | None = DEFAULT_AGENT,
+    overrides: Sequence[str] = (),
 ) -> tuple[ManagerBasedRLEnvCfg, Any]:
     """Load a task's environment and agent settings, as ``isaaclab train`` does.
 
     Args:
-        task: Registered id.
+        task: As for :func:`make_env`. A config of your own comes with the agents of ``Isaac-Cartpole-v0``.
         agent: Name of the agent entry point, or None for no agent settings.
         overrides: Words such as ``"physics=ovphysx"``, ``"env.rewards.pole_pos.weight=-2"`` or
-            ``"agent.params.config.gamma=0.98"``.
+            ``"agent.params.config.gamma=0.98"``; ``"+agent.params.config.mine=1"`` sets a key that the library is not
+            known to read.
 
     Returns:
         The environment config with its presets resolved, and the agent config (a dict for rl-games).
 
     Raises:
-        UserError: Unknown task, agent, preset or setting.
+        UserError: Unknown task, agent, preset or setting, or a value that a setting cannot take.
     """
-    import gymnasium as gym
+    return _load(task, agent, overrides)[1:]
 
-    task = check_task(task)
-    from isaaclab_tasks.utils import resolve_task_config
 
-    entries = [key for key in gym.spec(task).kwargs if key.endswith("_cfg_entry_point") and not key.startswith("env_")]
+def _load(task_or_cfg: Any, agent: str | None, overrides: Sequence[str]) -> tuple[str, ManagerBasedRLEnvCfg, Any]:
+    """The id to make, and both configs with all settings checked and applied."""
+    own = None if isinstance(task_or_cfg, str) else task_or_cfg
+    task = DEFAULT_TASK
+    if own is None:
+        found = find_task(task_or_cfg)
+        task, own = found.id, found.cfg
+    entries = [key for key in entry_points_of(task) if not key.startswith("env_")]
     if agent is not None and agent not in entries:
-        raise UserError(f"agent {agent!r} is not registered for {task}: expected one of {', '.join(entries)}")
-    has_camera = "camera" in str(gym.spec(task).kwargs["env_cfg_entry_point"]).lower()
-    words = [*_default_presets(overrides, has_camera), *overrides]
-    for word in words:
-        if "=" not in word or word.startswith("-"):
-            raise UserError(f"argument {word!r} is not known: expected a flag of `--help`, or a setting as name=value")
-    stdout = io.StringIO()
-    try:
-        with contextlib.redirect_stdout(stdout):
-            return resolve_task_config(task, agent, overrides=words)
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise UserError(_explain_override(task, words, error)) from error
+        near = settings.nearest(agent, entries)
+        raise UserError(
+            f"agent {agent!r} is not registered for {task}: expected one of {', '.join(entries) or '(it has none)'}"
+            + (f"; did you mean {near}?" if near else "")
+        )
+    words = settings.parse(overrides)
+    camera = "camera" in str(entry_points_of(task)["env_cfg_entry_point"]).lower()
+    selectors = [*_default_presets(overrides, camera and own is None), *(w.text for w in words if w.is_selector)]
+    single = [word for word in words if not word.is_selector]
+    if agent is None and (stray := next((w for w in single if w.root == "agent"), None)):
+        raise UserError(f"setting {stray.text!r} is the agent's, and no agent takes part here: leave it out")
+    if own is not None:
+        cfg = presets.resolve_own(own, selectors)
+        agent_cfg = presets.resolve(task, agent, [])[1] if agent is not None else None
+    else:
+        chosen = presets.chosen(task, agent, single)
+        cfg, agent_cfg = presets.resolve(task, agent, [*selectors, *(word.text for word in chosen)])
+        single = [word for word in single if word not in chosen]
+    settings.apply(cfg, [word for word in single if word.root == "env"], root="env")
+    settings.apply(agent_cfg, [word for word in single if word.root == "agent"], root="agent", agent=agent)
+    check_env(cfg)
+    return task, cfg, agent_cfg
 
 
 def _default_presets(overrides: Sequence[str], has_camera: bool) -> list[str]:
     """Presets that the environment variables of a Jupyter kernel ask for, unless the user chose some."""
-    chosen = {word.partition("=")[0] for word in overrides}
+    chosen = {str(word).partition("=")[0] for word in overrides}
     names = {"physics": "CARTPOLE_LAB_PHYSICS"}
     if has_camera:
         names["renderer"] = "CARTPOLE_LAB_RENDERER"
     return [f"{key}={os.environ[var]}" for key, var in names.items() if key not in chosen and os.environ.get(var)]
-
-
-def _explain_override(task: str, words: Sequence[str], error: Exception) -> str:
-    """One line for a setting that Isaac Lab refused."""
-    from cartpole_lab.physics import CartpolePhysicsCfg
-
-    presets = [name for name in CartpolePhysicsCfg.__dataclass_fields__ if name != "default"]
-    for word in words:
-        key, _, value = word.partition("=")
-        if key == "physics" and value not in presets:
-            return f"physics {value!r} is not known: expected one of {', '.join(presets)}"
-    reason = " ".join(str(error).split())
-    return f"{task} does not take {' '.join(words)}: {reason}"
 
 
 def configure(
@@ -178,19 +180,17 @@ def configure(
         The id to make, the environment config and the agent config.
 
     Raises:
-        UserError: Something asked for isn't there.
+        UserError: Something asked for isn't there, or a setting cannot be what it is set to.
     """
     device = check_device(device)
-    if isinstance(task_or_cfg, str):
-        task = check_task(task_or_cfg)
-        cfg, agent_cfg = load_cfg(task, agent=agent, overrides=overrides)
-        if num_envs is None and not any(word.startswith("env.scene.num_envs=") for word in overrides):
-            num_envs = min(cfg.scene.num_envs, NUM_ENVS[device.partition(":")[0]])
-    else:
-        task = DEFAULT_TASK
-        cfg = _own_cfg(task_or_cfg, [word for word in overrides if not word.startswith("agent.")])
-        agent_words = [word for word in overrides if word.startswith("agent.")]
-        agent_cfg = load_cfg(task, agent=agent, overrides=agent_words)[1] if agent else None
+    if num_envs is not None:
+        check_num_envs(num_envs)
+    task, cfg, agent_cfg = _load(task_or_cfg, agent, overrides)
+    word = next((word for word in overrides if word.startswith("env.scene.num_envs=")), None)
+    if word is not None and num_envs is not None and num_envs != cfg.scene.num_envs:
+        raise UserError(f"num_envs is {num_envs}, and {word} says otherwise: give one of them")
+    if num_envs is None and word is None and isinstance(task_or_cfg, str):
+        num_envs = min(cfg.scene.num_envs, NUM_ENVS[device.partition(":")[0]])
     cfg.sim.device = device
     cfg.seed = seed
     if num_envs is not None:
@@ -212,11 +212,12 @@ def make_env(
     """Make the live environment, closing the one before.
 
     Args:
-        task_or_cfg: Registered id, or a config (class or object) of your own; yours is copied, not changed.
+        task_or_cfg: Registered id, id of an installed package, ``module:id``, ``path/to/file.py:id``, or a config
+            (class or object) of your own; yours is copied, not changed.
         num_envs: Number of environments; by default 1024 on a CPU and 4096 on a GPU, or what your config says.
         device: ``"cpu"`` or ``"cuda:<index>"``; by default the GPU if there is one.
         seed: Seed of everything random in the environment.
-        overrides: As for :func:`load_cfg`; with a config of your own only ``physics=`` and ``renderer=``.
+        overrides: As for :func:`load_cfg`.
         render_mode: Handed to :func:`gymnasium.make`.
         quiet: Hold back Isaac Lab's start-up report; it is shown in full if something fails.
 
@@ -288,20 +289,6 @@ def has_camera(cfg: ManagerBasedRLEnvCfg) -> bool:
     return any(hasattr(value, "renderer_cfg") for value in vars(cfg.scene).values())
 
 
-def _own_cfg(cfg: Any, overrides: Sequence[str]) -> ManagerBasedRLEnvCfg:
-    """A config of the user's own, copied, with its presets resolved."""
-    import copy
-
-    from isaaclab_tasks.utils import resolve_presets
-
-    cfg = cfg() if isinstance(cfg, type) else copy.deepcopy(cfg)
-    words = [*_default_presets(overrides, has_camera=False), *overrides]
-    keys = {word.partition("=")[0] for word in words}
-    if not keys <= {"physics", "renderer", "presets"}:
-        raise UserError(f"overrides {words} with a config of your own: set the fields of the config instead")
-    return resolve_presets(cfg, [word.partition("=")[2] for word in words])
-
-
 def close_env() -> None:
     """Close the live environment, if there is one, however it was made."""
     global _env
@@ -316,6 +303,24 @@ def close_env() -> None:
             SimulationContext.clear_instance()
     if "omni.kit.app" not in sys.modules:  # Kit ends the process when it closes, so it stays
         _simulation.close()
+
+
+class _FromTerminal:
+    """What Isaac Lab asks when an environment is made beside a live one: its answer says what to do.
+
+    Isaac Lab 3.0.0 reads ``builtins.ISAAC_LAUNCHED_FROM_TERMINAL`` there (``envs/manager_based_env.py``), which nothing
+    sets where Isaac Sim does not run, so that all the user sees is an AttributeError of that name.
+    """
+
+    def __bool__(self) -> bool:
+        raise UserError(
+            "an environment is still open, and Isaac Lab keeps one simulation per process: close it first, with its "
+            "close() or cartpole_lab.close_env(), or use cartpole_lab.make_env(), which does"
+        )
+
+
+if not hasattr(builtins, "ISAAC_LAUNCHED_FROM_TERMINAL"):
+    builtins.ISAAC_LAUNCHED_FROM_TERMINAL = _FromTerminal()
 
 
 @atexit.register

@@ -37,9 +37,10 @@ SOURCES = {
 PROVOKED = {
     "module 'builtins' has no attribute 'ISAAC_LAUNCHED_FROM_TERMINAL'": """
 from isaaclab.envs import ManagerBasedRLEnv
-from cartpole_lab.session.env import load_cfg
+from isaaclab_tasks.utils import resolve_task_config  # without cartpole_lab.session, which says what to do
+import cartpole_lab.tasks
 for _ in range(2):
-    cfg, _agent = load_cfg("Isaac-Cartpole-v0")
+    cfg, _agent = resolve_task_config("Isaac-Cartpole-v0", None, overrides=[])
     cfg.scene.num_envs, cfg.sim.device = 4, "cpu"
     ManagerBasedRLEnv(cfg)
 """,

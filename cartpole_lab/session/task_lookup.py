@@ -1,0 +1,185 @@
+"""From what a user calls a task to what Gymnasium knows it by.
+
+Taken are a registered id, an id of an installed package (its ``isaaclab.tasks`` entry point is loaded, as Isaac Lab
+loads it), ``module:id``, ``path/to/file.py:id``, and in place of the id the name of a config class.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from cartpole_lab.errors import UserError
+
+DEFAULT_TASK = "Isaac-Cartpole-v0"
+ENTRY_POINTS = "isaaclab.tasks"
+"""Group of entry points whose packages register tasks; ``isaaclab list_envs`` and ``isaaclab train`` load it."""
+
+_loaded_files: dict[Path, tuple[float, ModuleType]] = {}
+_broken: dict[str, str] = {}
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task that was found.
+
+    Attributes:
+        id: Registered id.
+        cfg: Config class, where a class was named instead of an id; ``id`` then only says which class of environment
+            to make.
+    """
+
+    id: str
+    cfg: type | None = None
+
+
+def find_task(task: str) -> Task:
+    """Look a task up.
+
+    Args:
+        task: A registered id, ``module:id``, ``path/to/file.py:id``, or a config class in place of the id.
+
+    Raises:
+        UserError: No such task, module or file, or it fails while it is imported; names the nearest ids.
+    """
+    import gymnasium as gym
+
+    import cartpole_lab.tasks  # noqa: F401
+
+    if not isinstance(task, str) or not task.strip():
+        raise UserError(f"task is {task!r}, expected an id such as {DEFAULT_TASK}, or a config class")
+    place, _, name = task.rpartition(":")
+    module: ModuleType | None = None
+    if place:
+        before = set(gym.registry)
+        module = _import_file(Path(place), task) if place.endswith(".py") else _import_module(place, task)
+        found = getattr(module, name, None)
+        if isinstance(found, type) and hasattr(found, "__dataclass_fields__"):
+            return Task(DEFAULT_TASK, found)
+        if name not in gym.registry and place.endswith(".py"):
+            own = sorted(set(gym.registry) - before) or _registered_by(module)
+            raise UserError(f"task {task!r}: {place} registers no {name!r}, but {', '.join(own) or 'nothing'}")
+    elif task.endswith(".py"):
+        raise UserError(f"task {task!r} is a file: expected {task}:<id>, with an id or config class of that file")
+    if name not in gym.registry:
+        load_installed()
+    if name not in gym.registry:
+        import isaaclab_tasks  # noqa: F401
+    if name not in gym.registry:
+        raise UserError(_not_registered(name))
+    if "env_cfg_entry_point" not in gym.spec(name).kwargs:
+        raise UserError(f"task {name!r} is Gymnasium's own, not Isaac Lab's: expected one such as {DEFAULT_TASK}")
+    return Task(name)
+
+
+def check_task(task: str) -> str:
+    """The registered id of a task; raises as :func:`find_task` does."""
+    return find_task(task).id
+
+
+def load_installed() -> None:
+    """Load the task packages that are installed, as Isaac Lab's commands do.
+
+    A package that fails while it is imported is left out, and named if a task is not found in the end.
+    """
+    for entry in importlib.metadata.entry_points(group=ENTRY_POINTS):
+        try:
+            entry.load()
+            _broken.pop(entry.name, None)
+        except Exception as error:  # somebody else's package; the tasks of all others must stay usable
+            _broken[entry.name] = f"{type(error).__name__}: {' '.join(str(error).split())[:150]}"
+
+
+def _not_registered(task: str) -> str:
+    import gymnasium as gym
+
+    from cartpole_lab.session.overrides import nearest
+
+    known = [name for name, spec in gym.registry.items() if "env_cfg_entry_point" in (spec.kwargs or {})]
+    near = nearest(task, known, count=3) or DEFAULT_TASK
+    text = f"task {task!r} is not registered: did you mean {near}? `isaaclab list_envs` lists all"
+    for name, reason in _broken.items():
+        text += f"; the installed package {name} could not be read ({reason})"
+    return text
+
+
+def _import_module(name: str, task: str) -> ModuleType:
+    cwd = str(Path.cwd())
+    if cwd not in sys.path and "" not in sys.path:  # as `python -m` does; a command's own folder comes first otherwise
+        sys.path.append(cwd)
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and (name == error.name or name.startswith(f"{error.name}.")):
+            raise UserError(
+                f"task {task!r}: there is no module {error.name!r} here; install its package, or give "
+                "path/to/file.py:<id>"
+            ) from error
+        raise UserError(f"task {task!r}: module {name!r} needs {error.name!r}, which is not installed") from error
+    except Exception as error:
+        raise _fails(task, name, error) from error
+
+
+def _import_file(path: Path, task: str) -> ModuleType:
+    if not path.is_file():
+        raise UserError(f"task {task!r}: there is no file {str(path)!r}")
+    path = path.resolve()
+    changed = path.stat().st_mtime
+    known = _loaded_files.get(path)
+    if known and known[0] == changed:
+        return known[1]
+    # under its own name, so that `f"{__name__}:MyCfg"` in gym.register finds it, and beside the files it imports
+    name = path.stem if path.stem not in sys.modules or known else f"{path.stem}_{abs(hash(path)):x}"
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    earlier = sys.modules.get(name)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        sys.modules.pop(name)
+        if earlier is not None:
+            sys.modules[name] = earlier
+        raise _fails(task, str(path), error) from error
+    _loaded_files[path] = (changed, module)
+    return module
+
+
+def _fails(task: str, where: str, error: Exception) -> UserError:
+    line = ""
+    frame = error.__traceback__
+    while frame is not None:
+        if frame.tb_frame.f_code.co_filename == where or frame.tb_next is None:
+            line = f"{Path(frame.tb_frame.f_code.co_filename).name} line {frame.tb_lineno}: "
+        frame = frame.tb_next
+    if isinstance(error, SyntaxError):
+        line = f"line {error.lineno}: "
+    text = " ".join(str(error).split())[:200]
+    return UserError(f"task {task!r}: {where} fails while it is imported: {line}{type(error).__name__}: {text}")
+
+
+def _registered_by(module: ModuleType) -> list[str]:
+    import gymnasium as gym
+
+    return sorted(
+        name
+        for name, spec in gym.registry.items()
+        if str((spec.kwargs or {}).get("env_cfg_entry_point", "")).partition(":")[0] == module.__name__
+        or getattr((spec.kwargs or {}).get("env_cfg_entry_point"), "__module__", None) == module.__name__
+    )
+
+
+def entry_points_of(task: str) -> dict[str, Any]:
+    """Settings that a task registers, by the name of their entry point: ``env_cfg_entry_point`` and the agents'."""
+    import gymnasium as gym
+
+    return {key: value for key, value in gym.spec(task).kwargs.items() if key.endswith("_cfg_entry_point")}
