@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import math
 from collections.abc import Sequence
@@ -12,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
+from cartpole_lab import shortcuts
 from cartpole_lab.policies.network import Policy, load_policy
 from cartpole_lab.session.env import DEFAULT_TASK, make_env
 from cartpole_lab.session.episodes import Round, has_time_out, play_round
-from cartpole_lab.speed import forked_process as copies
 from cartpole_lab.tasks.success import STOP_MARGIN, Criterion, Verdict, criterion_of, stop_failures
 
 if TYPE_CHECKING:
@@ -269,8 +268,7 @@ def run_episodes(
     raw = env.unwrapped
     full, rest = divmod(episodes, raw.num_envs)
     sizes = [raw.num_envs] * full + [rest] * bool(rest)
-    alone = getattr(raw.sim.physics_manager, "on_one_thread", None)
-    abreast = copies.cores() if side_by_side and len(sizes) > 1 and alone and copies.can_copy() else 1
+    abreast = shortcuts.rounds_at_once(env) if side_by_side and len(sizes) > 1 else 1
     criterion = live_criterion(raw)
     rounds: list[Round] = []
     for first in range(0, len(sizes), abreast):
@@ -280,9 +278,9 @@ def run_episodes(
             functools.partial(play_round, env, policy, criterion, size, seed + number, limit)
             for number, size in enumerate(sizes[first : first + abreast], start=first)
         ]
-        with alone() if len(works) > 1 else contextlib.nullcontext(), copies.started(works[1:]) as others:
-            for work in (works[0], *others):
-                rounds.append(work())
+        with shortcuts.play_rounds(env, works) as results:
+            for result in results:
+                rounds.append(result())
                 if not rounds[-1].complete:
                     break
         if not rounds[-1].complete:

@@ -7,9 +7,9 @@ import json
 import sys
 from pathlib import Path
 
+from cartpole_lab import shortcuts
 from cartpole_lab.cli._common import film, process_start, short
 from cartpole_lab.errors import UserError
-from cartpole_lab.speed.startup import quick_imports
 from cartpole_lab.training.options import TrainOptions, add_flags, from_args
 
 HELP = "train a policy, evaluate it, and film it with --film"
@@ -30,7 +30,7 @@ def run(args: argparse.Namespace, words: list[str]) -> int:
         raise UserError("--track needs to know where to: add --wandb-entity <your user or team>")
     if options.rl_library != "rl_games":
         return _train_elsewhere(options, args.film)
-    with quick_imports():
+    with shortcuts.imports():
         from cartpole_lab.training.rl_games_train import train
 
     done = train(options=options, started=process_start())

@@ -15,13 +15,13 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
+from cartpole_lab import shortcuts
 from cartpole_lab.errors import UserError
 from cartpole_lab.session import overrides as settings
 from cartpole_lab.session import presets
 from cartpole_lab.session.env_checks import check_env
 from cartpole_lab.session.held_output import announce, quietly
 from cartpole_lab.session.task_lookup import DEFAULT_TASK, check_task, entry_points_of, find_task
-from cartpole_lab.speed.startup import import_simulator, one_torch_thread, quick_imports
 
 if TYPE_CHECKING:
     import gymnasium as gym
@@ -227,7 +227,7 @@ def make_env(
     Raises:
         UserError: Something asked for isn't there.
     """
-    with quick_imports(), quietly() if quiet else nullcontext():
+    with shortcuts.imports(), quietly() if quiet else nullcontext():
         task, cfg, _ = configure(task_or_cfg, num_envs=num_envs, device=device, seed=seed, overrides=overrides)
         return open_env(task, cfg, render_mode=render_mode)
 
@@ -267,17 +267,17 @@ def open_env(
     _simulation.enter_context(
         launch_simulation(cfg, {"headless": True, **(launcher_args or {}), "device": cfg.sim.device})
     )
-    _simulation.enter_context(one_torch_thread(when=on_cpu and not has_camera(cfg)))
-    with quick_imports(), physics.compiling(cfg.sim.device, say=announce) if newton else nullcontext() as ahead:
-        import_simulator(newton)
+    _simulation.enter_context(shortcuts.torch_threads(when=on_cpu and not has_camera(cfg)))
+    with shortcuts.imports(), shortcuts.compiling(cfg.sim.device, announce) if newton else nullcontext() as ahead:
+        shortcuts.simulator_imports(newton)
         if newton and on_cpu:
-            _simulation.enter_context(physics.shortcuts())
+            _simulation.enter_context(shortcuts.launches())
         _env = gym.make(task, cfg=cfg, render_mode=render_mode)
         sim = _env.unwrapped.sim
         if newton and isinstance(sim.physics_manager, str):  # a name that Isaac Lab looks up six times a step
             sim.physics_manager = string_to_callable(str(sim.physics_manager))
         if ahead is not None:
-            ahead.add(*sim.physics_manager.kernel_modules())
+            ahead.add_step(sim.physics_manager)
     # Isaac Lab 3.0 fills the joints' velocity limits when it first writes to the simulation. Until then they are zero,
     # and the very first reset would draw every start velocity as zero.
     _env.unwrapped.scene.write_data_to_sim()

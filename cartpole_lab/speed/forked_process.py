@@ -22,6 +22,22 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def rounds_at_once(env: Any) -> int:
+    """How many rounds of an evaluation can be played at the same time: one per core, on Newton, where forks work."""
+    alone = getattr(env.unwrapped.sim.physics_manager, "on_one_thread", None)
+    return cores() if alone is not None and can_copy() else 1
+
+
+@contextlib.contextmanager
+def play_rounds[Result](env: Any, rounds: Sequence[Callable[[], Result]]) -> Iterator[Sequence[Callable[[], Result]]]:
+    """Play the first round here when it is asked for, and each other one in a fork that starts at once."""
+    if len(rounds) < 2:
+        yield rounds
+        return
+    with env.unwrapped.sim.physics_manager.on_one_thread(), started(rounds[1:]) as others:
+        yield [rounds[0], *others]
+
+
 def can_copy() -> bool:
     """Whether a copy of this process would work: on Linux, as long as nothing has been done on a GPU."""
     if sys.platform != "linux" or cores() < 2 or multiprocessing.current_process().daemon:

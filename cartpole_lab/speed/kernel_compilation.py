@@ -62,6 +62,11 @@ class Ahead:
                 # a launch on a CPU has one thread to a block, and that is part of what is compiled
                 self._waiting[module] = self._pool.submit(self._load, module, self._cpu, block_dim=1)
 
+    def add_step(self, manager: Any) -> None:
+        """Compile the kernels of a step of this physics manager too, many of which are made for this very model."""
+        if hasattr(manager, "kernel_modules"):
+            self.add(*manager.kernel_modules())
+
     def finish(self) -> None:
         """Return when everything is compiled."""
         for module in list(self._waiting):

@@ -23,6 +23,7 @@ from cartpole_lab.speed.deferred_imports import (
     unseen_modules,
     unwritten_methods,
 )
+from cartpole_lab.speed.switch import on
 
 _frozen = False
 _quick = False
@@ -49,14 +50,36 @@ def quick_imports() -> Iterator[None]:
         return
     _quick = True
     try:
-        with paused_collector(), unwritten_methods(), unseen_modules():
-            first = import_torch()
-            with unread_kernels(), uncompiled_scripts():
-                if first:
-                    gc.freeze()  # what has been imported stays as long as the process
-                yield
+        with contextlib.ExitStack() as stack:
+            # in this order: a piece looks at its hosts, which imports them
+            early = {"paused_collector": paused_collector, "unwritten_methods": unwritten_methods}
+            for name, piece in {**early, "unseen_modules": unseen_modules}.items():
+                if on(name):
+                    stack.enter_context(piece())
+            if on("torch_rules") and import_torch() and on("paused_collector"):
+                gc.freeze()  # what has been imported stays as long as the process
+            late = {"forward_kernels": forward_kernels, "unread_kernels": unread_kernels}
+            for name, piece in {**late, "uncompiled_scripts": uncompiled_scripts}.items():
+                if on(name):
+                    stack.enter_context(piece())
+            yield
     finally:
         _quick = False
+
+
+@contextlib.contextmanager
+def forward_kernels() -> Iterator[None]:
+    """Let modules of kernels that are made in the block do without the backward half of their kernels.
+
+    Nobody differentiates through the cart-pole, and without it the very first run compiles a third faster.
+    """
+    import warp as wp
+
+    before, wp.config.enable_backward = wp.config.enable_backward, False
+    try:
+        yield
+    finally:
+        wp.config.enable_backward = before
 
 
 def import_simulator(newton: bool) -> None:
@@ -69,13 +92,14 @@ def import_simulator(newton: bool) -> None:
         newton: Whether Newton simulates; its solver would otherwise be imported in the midst of making it.
     """
     global _frozen
-    # MuJoCo imports it for its window, and it tries every library that it finds in a process of its own.
-    sys.modules.setdefault("glfw", Later("glfw"))
+    if on("unseen_modules"):
+        # MuJoCo imports it for its window, and it tries every library that it finds in a process of its own.
+        sys.modules.setdefault("glfw", Later("glfw"))
     importlib.import_module("isaaclab.envs")
     if newton:
         importlib.import_module("newton.solvers").SolverMuJoCo.import_mujoco()
         importlib.import_module("cartpole_lab.speed.step_replay")
-    if not _frozen:
+    if not _frozen and on("paused_collector"):
         gc.freeze()
         _frozen = True
 

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from warp._src.context import Module
 
 from cartpole_lab.speed.forked_process import cores
-from cartpole_lab.speed.startup import paused_collector
+from cartpole_lab.speed.startup import forward_kernels, paused_collector
+from cartpole_lab.speed.switch import on
 
 from .idle_solver import IdleSolverMuJoCo
 from .kernel_compilation import modules_of
@@ -65,6 +66,7 @@ class NewtonReplayManager(NewtonMJWarpManager):
     _unsliceable: str | None = None
     _slices_checked: bool = False
     _alone: bool = False
+    _replays: bool = False
 
     @classmethod
     @contextlib.contextmanager
@@ -79,15 +81,17 @@ class NewtonReplayManager(NewtonMJWarpManager):
     @classmethod
     def _create_solver(cls, model: Model, solver_cfg: MJWarpSolverCfg) -> SolverMuJoCo:
         """Construct the solver; what has no effect stays off: unread sensors, constraint iterations without any."""
-        if getattr(solver_cfg, "replay", False) and not cls._active_extended_state_attributes:
+        NewtonReplayManager._replays = on("step_replay")
+        if cls._replays and not cls._active_extended_state_attributes:
             solver_cfg = replace(solver_cfg, disable_sensors=True)
-        solver = super()._create_solver(model, solver_cfg)
-        if hasattr(solver_cfg, "replay") and PhysicsManager._device == "cpu" and not solver.use_mujoco_cpu:
+        with forward_kernels() if on("forward_kernels") else contextlib.nullcontext():
+            solver = super()._create_solver(model, solver_cfg)
+        if PhysicsManager._device == "cpu" and not solver.use_mujoco_cpu:
             IdleSolverMuJoCo.adopt(
                 solver,
-                skips_solver=solver_cfg.skip_idle_solver,
-                skips_contacts=solver_cfg.skip_unreachable_contacts,
-                skips_kernels=solver_cfg.skip_idle_kernels,
+                skips_solver=on("idle_solver"),
+                skips_contacts=on("unreachable_contacts"),
+                skips_kernels=on("idle_kernels"),
                 on_change=cls._look_again,
             )
         return solver
@@ -118,7 +122,8 @@ class NewtonReplayManager(NewtonMJWarpManager):
         if cls._groups is not None and cls._recording_is_valid(simulate):
             cls._run_recording()
         else:
-            with paused_collector():  # a first step makes some tens of kernels
+            # a first step makes some tens of kernels
+            with paused_collector(), forward_kernels() if on("forward_kernels") else contextlib.nullcontext():
                 cls._run_and_record(simulate, repeats)
 
     @classmethod
@@ -154,9 +159,8 @@ class NewtonReplayManager(NewtonMJWarpManager):
     @classmethod
     def _can_record(cls) -> bool:
         """Whether the step consists of launches only, on a CPU, with nothing decided in Python while it runs."""
-        solver_cfg = getattr(PhysicsManager._cfg, "solver_cfg", None)
         return (
-            getattr(solver_cfg, "replay", False)
+            cls._replays
             and not cls._refused
             and PhysicsManager._device == "cpu"
             and not cls._needs_collision_pipeline
@@ -170,12 +174,14 @@ class NewtonReplayManager(NewtonMJWarpManager):
 
     @classmethod
     def _num_threads(cls, simulate: Callable[[], None]) -> int:
-        """How many threads share the worlds: the setting, else one per core while each gets enough worlds."""
-        if cls._report_contacts or (
-            simulate.__name__ == "_simulate_full" and (cls._post_actuator_callbacks or cls._adapter is not None)
+        """How many threads share the worlds: CARTPOLE_LAB_THREADS, else one per core that gets enough worlds."""
+        if (
+            not on("world_threads")
+            or cls._report_contacts
+            or (simulate.__name__ == "_simulate_full" and (cls._post_actuator_callbacks or cls._adapter is not None))
         ):
             return 1  # these read or write all worlds in the middle of a step
-        asked = os.environ.get("CARTPOLE_LAB_THREADS") or PhysicsManager._cfg.solver_cfg.num_threads
+        asked = os.environ.get("CARTPOLE_LAB_THREADS")
         worlds = cls.backend.model.world_count
         threads = min(int(asked), worlds) if asked else min(cores(), max(1, worlds // MIN_WORLDS_PER_THREAD))
         if threads > 1 and cls._unsliceable is None:

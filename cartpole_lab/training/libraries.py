@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cartpole_lab import shortcuts
 from cartpole_lab.errors import UserError
 from cartpole_lab.session.remote_assets import check_assets
-from cartpole_lab.speed.startup import one_torch_thread
 
 __all__ = [
     "LIBRARIES",
@@ -118,7 +118,6 @@ def train_with_library(
     Raises:
         UserError: Unknown or missing library, unknown task, or the library left no checkpoint behind.
     """
-    import cartpole_lab.physics as physics
     from cartpole_lab.session import env as session
 
     check_library(library)
@@ -140,7 +139,8 @@ def train_with_library(
 
         rich.reconfigure(force_jupyter=False)
     started_at, start = time.time(), time.perf_counter()
-    with physics.compiling(device), one_torch_thread(when=device == "cpu" and not session.has_camera(env_cfg)):
+    small = device == "cpu" and not session.has_camera(env_cfg)
+    with shortcuts.compiling(device), shortcuts.torch_threads(when=small):
         _run_isaaclab_train([*argv, *words])
     wall_s = time.perf_counter() - start
     log_dir = _newest_run(Path("logs") / library, task, since=started_at)

@@ -20,11 +20,11 @@ from typing import Any
 
 import numpy as np
 
+from cartpole_lab import shortcuts
 from cartpole_lab.evaluation import Evaluation, run_episodes
 from cartpole_lab.policies.network import policy_from_model
 from cartpole_lab.session.env import DEFAULT_AGENT, close_env, configure, open_env
 from cartpole_lab.session.held_output import quietly
-from cartpole_lab.speed.startup import import_rl_games, quick_imports
 from cartpole_lab.training.epoch_callback import CURVE_KEYS, EVAL_KEYS, Watch, make_observer
 from cartpole_lab.training.options import TrainOptions
 from cartpole_lab.training.progress import EpochInfo, ProgressLine, plot_curve
@@ -132,7 +132,7 @@ def train(
     line = ProgressLine(options.progress)
 
     # 1. Settings: the task's, the agent's, then what was asked for.
-    with quick_imports(), quietly():
+    with shortcuts.imports(), quietly():
         task, env_cfg, loaded = configure(
             task_or_cfg, agent=agent, num_envs=options.num_envs, device=options.device, overrides=options.overrides
         )
@@ -150,7 +150,7 @@ def train(
         rank = distribute(options, env_cfg, params)
 
     # 2. Log folder, with everything needed to repeat the run.
-    with quick_imports(), quietly():
+    with shortcuts.imports(), quietly():
         resume = resume_from(options.checkpoint, task, agent, Path(options.log_root) / config["name"])
         log_dir = make_log_dir(Path(options.log_root).resolve(), config, options)
         env_cfg.log_dir = str(log_dir)
@@ -160,12 +160,12 @@ def train(
 
     # 3. Environment and 4. the wrapper that rl-games expects.
     line.show(f"making {env_cfg.scene.num_envs} environments of {task} on {env_cfg.sim.device} …")
-    with quick_imports(), contextlib.nullcontext() if options.verbose else quietly():
-        with import_rl_games(compiled=config.get("torch_compile", True)):  # True is rl-games' own default
+    with shortcuts.imports(), contextlib.nullcontext() if options.verbose else quietly():
+        with shortcuts.rl_games_imports(compiled=config.get("torch_compile", True)):  # True is rl-games' own default
             from isaaclab_rl.rl_games import RlGamesVecEnvWrapper, register_rl_games_env
             from rl_games.torch_runner import Runner
 
-            from cartpole_lab.speed.ppo_update import LeanA2CAgent
+            ppo_agent = shortcuts.ppo_agent()
 
         env = open_env(task, env_cfg, launcher_args=options.launcher_args)
         filmed = record_clips(options, env, log_dir)
@@ -182,7 +182,7 @@ def train(
     with quietly():
         observer = make_observer(watch, agent_cfg, options)
         runner = Runner(observer)
-        runner.algo_factory.register_builder("a2c_continuous", LeanA2CAgent)
+        runner.algo_factory.register_builder("a2c_continuous", ppo_agent)
         runner.load(agent_cfg)
         track(options, config, env_cfg, agent_cfg, log_dir)
     run_args = {"train": True, "play": False, "sigma": options.sigma}

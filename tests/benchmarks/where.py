@@ -65,11 +65,10 @@ class Clock:
 def main() -> int:
     """Run the command with the clocks on, write the seconds, return its exit status."""
     out, *words = sys.argv[1:]
-    from cartpole_lab import cli
-    from cartpole_lab.speed.startup import quick_imports
+    from cartpole_lab import cli, shortcuts
 
     clock = Clock(cli._process_start())
-    with quick_imports():
+    with shortcuts.imports():
         import gymnasium
 
         from cartpole_lab.training import epoch_callback as watch
@@ -79,17 +78,17 @@ def main() -> int:
         """Everything is imported now, and nothing has run."""
         from isaaclab.envs import ManagerBasedRLEnv
 
-        from cartpole_lab.speed.ppo_update import LeanA2CAgent
-        from cartpole_lab.speed.step_replay import NewtonReplayManager
+        from cartpole_lab import shortcuts
 
+        agent, manager = shortcuts.ppo_agent(), shortcuts.newton_manager()
         gymnasium.make = original
         clock.switch()
         clock.outside = REST
         clock.watch(gymnasium, "make", ENVIRONMENT)
         clock.watch(ManagerBasedRLEnv, "step", MANAGERS)
-        clock.watch(LeanA2CAgent, "play_steps", POLICY)
-        clock.watch(LeanA2CAgent, "train_epoch", UPDATE)
-        clock.watch(NewtonReplayManager, "step", PHYSICS, first=ENVIRONMENT)
+        clock.watch(agent, "play_steps", POLICY)
+        clock.watch(agent, "train_epoch", UPDATE)
+        clock.watch(manager, "step", PHYSICS, first=ENVIRONMENT)
         return gymnasium.make(*args, **kwargs)
 
     original, gymnasium.make = gymnasium.make, make

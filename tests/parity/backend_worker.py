@@ -6,6 +6,7 @@ python tests/parity/backend_worker.py JOBS.json OUT.npz
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import Any
 
@@ -14,9 +15,12 @@ import torch
 from isaaclab_newton.physics import MJWarpSolverCfg, NewtonCfg
 from isaaclab_tasks.core.cartpole.cartpole_manager_env_cfg import CartpoleEnvCfg as UpstreamEnvCfg
 
+from cartpole_lab import shortcuts
 from cartpole_lab.session.env import close_env, make_env
 from cartpole_lab.tasks.cartpole_env_cfg import CartpoleEnvCfg
 from cartpole_lab.tasks.robot import CARTPOLE_CFG, GROUND_CFG
+
+SPEED = os.environ.get(shortcuts.SWITCH, "on")
 
 
 def config(*, upstream: bool = False, eager: bool = False, whole_solver: bool = False, asset: str | None = None) -> Any:
@@ -25,9 +29,7 @@ def config(*, upstream: bool = False, eager: bool = False, whole_solver: bool = 
     if upstream:
         cfg.scene.ground.spawn = GROUND_CFG  # Isaac Lab's would be downloaded
     cfg.scene.robot.spawn.usd_path = asset or CARTPOLE_CFG.spawn.usd_path
-    if whole_solver:
-        for physics in (cfg.sim.physics.newton_mjwarp, cfg.sim.physics.default):
-            physics.solver_cfg.skip_idle_solver = False
+    shortcuts.use("-idle_solver" if whole_solver and SPEED != "off" else SPEED)
     if eager:
         cfg.sim.physics = NewtonCfg(
             solver_cfg=MJWarpSolverCfg(njmax=5, nconmax=3, cone="pyramidal", impratio=1, integrator="implicitfast"),

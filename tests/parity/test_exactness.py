@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import torch
 
+from cartpole_lab.shortcuts import SWITCH
+
 STEPS = 300
 
 
 @pytest.fixture(autouse=True)
-def _leave_no_env() -> Iterator[None]:
+def _leave_no_env(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     from cartpole_lab.session.env import close_env
 
+    for name in (SWITCH, "CARTPOLE_LAB_THREADS"):  # back to what they were after the test
+        monkeypatch.setenv(name, os.environ.get(name, ""))
     yield
     close_env()
 
@@ -24,24 +28,20 @@ def _trace(
     num_envs: int,
     *,
     replay: bool,
-    threads: int | None = 1,
+    threads: int = 1,
     steps: int = STEPS,
     change: Callable | None = None,
-    skip_idle: bool = True,
-    skip_contacts: bool = True,
-    skip_kernels: bool = True,
+    without: tuple[str, ...] = (),
 ) -> list[tuple[torch.Tensor, ...]]:
     """Observations, rewards and both dones of every step under random pushes; ``change(env)`` runs half-way."""
-    from cartpole_lab.session.env import load_cfg, make_env
+    from cartpole_lab import shortcuts
+    from cartpole_lab.session.env import make_env
     from cartpole_lab.speed.step_replay import NewtonReplayManager
 
-    cfg, _ = load_cfg(agent=None)
-    cfg.sim.physics.solver_cfg.replay = replay
-    cfg.sim.physics.solver_cfg.num_threads = threads
-    cfg.sim.physics.solver_cfg.skip_idle_solver = skip_idle
-    cfg.sim.physics.solver_cfg.skip_unreachable_contacts = skip_contacts
-    cfg.sim.physics.solver_cfg.skip_idle_kernels = skip_kernels
-    env = make_env(cfg, num_envs=num_envs, device="cpu", seed=3)
+    left_out = (*without, *(() if replay else ("step_replay",)))
+    shortcuts.use(",".join(f"-{name}" for name in left_out) or "on")
+    os.environ["CARTPOLE_LAB_THREADS"] = str(threads)
+    env = make_env(num_envs=num_envs, device="cpu", seed=3)
     env.reset()
     pushes = torch.Generator().manual_seed(0)
     trace = []
@@ -64,11 +64,11 @@ def _first_difference(one: list, other: list) -> int | None:
     return None
 
 
-@pytest.mark.parametrize("skip_idle", [False, True], ids=["upstreams_solver", "idle_solver_skipped"])
+@pytest.mark.parametrize("without", [("idle_solver",), ()], ids=["upstreams_solver", "idle_solver_skipped"])
 @pytest.mark.parametrize("num_envs", [1, 64, 1024])
-def test_replayed_is_eager(num_envs: int, skip_idle: bool) -> None:
+def test_replayed_is_eager(num_envs: int, without: tuple[str, ...]) -> None:
     def trace(**how: Any) -> list[tuple[torch.Tensor, ...]]:
-        return _trace(num_envs, skip_idle=skip_idle, **how)
+        return _trace(num_envs, without=without, **how)
 
     eager = trace(replay=False)
     assert any(bool((step[2] | step[3]).any()) for step in eager), "the trace has resets in it"
@@ -140,7 +140,9 @@ def test_changes_take_effect_as_in_the_eager_step(change: Callable) -> None:
     assert _first_difference(unchanged, eager) in (60, 61), "the change shows in the numbers, and not before it"
     assert _first_difference(eager, _trace(64, replay=True, steps=120, change=change)) is None
     assert _first_difference(eager, _trace(64, replay=True, threads=2, steps=120, change=change)) is None
-    assert _first_difference(eager, _trace(64, replay=False, steps=120, change=change, skip_kernels=False)) is None
+    assert (
+        _first_difference(eager, _trace(64, replay=False, steps=120, change=change, without=("idle_kernels",))) is None
+    )
 
 
 def _apart(one: list, other: list, steps: int) -> torch.Tensor:
@@ -149,15 +151,14 @@ def _apart(one: list, other: list, steps: int) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("replay", [False, True], ids=["eager", "replayed"])
-def test_shortcuts_change_no_bit(replay: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_quick_launches_change_no_bit(replay: bool) -> None:
     quick = _trace(64, replay=replay)
-    monkeypatch.setattr("cartpole_lab.speed.launch_shortcuts", contextlib.nullcontext)
-    assert _first_difference(_trace(64, replay=replay), quick) is None
+    assert _first_difference(_trace(64, replay=replay, without=("quick_launches",)), quick) is None
 
 
-@pytest.mark.parametrize("skip_idle", [False, True], ids=["upstreams_solver", "idle_solver_skipped"])
-def test_leaving_out_contacts_changes_no_bit(skip_idle: bool) -> None:
-    sides = [_trace(64, replay=True, skip_idle=skip_idle, skip_contacts=skip) for skip in (False, True)]
+@pytest.mark.parametrize("without", [("idle_solver",), ()], ids=["upstreams_solver", "idle_solver_skipped"])
+def test_leaving_out_contacts_changes_no_bit(without: tuple[str, ...]) -> None:
+    sides = [_trace(64, replay=True, without=(*without, *more)) for more in (("unreachable_contacts",), ())]
     assert _first_difference(*sides) is None
 
 
@@ -169,7 +170,8 @@ def test_leaving_out_idle_kernels_changes_no_bit(skip_contacts: bool) -> None:
 
     traces, left_out = [], []
     for skip in (False, True):
-        traces.append(_trace(64, replay=True, skip_contacts=skip_contacts, skip_kernels=skip))
+        without = ("unreachable_contacts",) * (not skip_contacts) + ("idle_kernels",) * (not skip)
+        traces.append(_trace(64, replay=True, without=without))
         left_out.append(set(NewtonManager._solver.idle_kernels))
         close_env()
     assert _first_difference(*traces) is None
@@ -178,7 +180,7 @@ def test_leaving_out_idle_kernels_changes_no_bit(skip_contacts: bool) -> None:
 
 
 def test_skipping_the_idle_solver_moves_nothing_beyond_rounding() -> None:
-    whole, skipping = (_trace(64, replay=True, skip_idle=skip) for skip in (False, True))
+    whole, skipping = (_trace(64, replay=True, without=without) for without in (("idle_solver",), ()))
     assert _first_difference(whole, skipping) is not None, "the switch does something"
     # a second under random pushes; single precision has 1e-7 of the pole's 10 rad/s
     assert (_apart(whole, skipping, 60) < torch.tensor([1e-5, 1e-4, 1e-4, 1e-3])).all()
@@ -188,8 +190,8 @@ def test_skipping_the_idle_solver_moves_nothing_beyond_rounding() -> None:
 
 def test_the_solver_is_back_as_soon_as_a_limit_holds_a_cart() -> None:
     whole, skipping, free = (
-        _trace(64, replay=True, steps=80, skip_idle=skip, change=change)
-        for skip, change in ((False, _narrower_rail), (True, _narrower_rail), (True, None))
+        _trace(64, replay=True, steps=80, without=without, change=change)
+        for without, change in ((("idle_solver",), _narrower_rail), ((), _narrower_rail), ((), None))
     )
     assert (_apart(skipping, free, 80)[0] > 0.1).item(), "the narrower rail holds carts back"
     # a bounce makes more of a rounding difference, and is still far from what the limit does

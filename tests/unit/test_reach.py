@@ -77,25 +77,26 @@ def test_shapes_meet_where_mujoco_sees_them_meet(case: str) -> None:
         assert seen == possible, "and what was called possible can happen"
 
 
-def _robot(**settings: Any) -> tuple[Any, Any]:
-    from cartpole_lab.session.env import load_cfg, make_env
+def _robot(without: str) -> tuple[Any, Any]:
+    from cartpole_lab import shortcuts
+    from cartpole_lab.session.env import make_env
 
-    cfg, _ = load_cfg(agent=None)
-    for name, value in settings.items():
-        setattr(cfg.sim.physics.solver_cfg, name, value)
-    env = make_env(cfg, num_envs=8, device="cpu")
+    shortcuts.use(without)
+    env = make_env(num_envs=8, device="cpu")
     env.reset()
     return env, env.unwrapped.sim.physics_manager._solver
 
 
-def test_the_cart_pole_needs_no_contacts_until_its_rail_is_lowered() -> None:
+def test_the_cart_pole_needs_no_contacts_until_its_rail_is_lowered(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
+
+    monkeypatch.setenv("CARTPOLE_LAB_SPEED", "on")  # what it was is back after the test
 
     from cartpole_lab.session.env import close_env
 
     results = []
     for skips in (True, False):
-        env, solver = _robot(skip_unreachable_contacts=skips, skip_idle_solver=False)
+        env, solver = _robot("-idle_solver" if skips else "-idle_solver,-unreachable_contacts")
         assert solver.contacts_possible is not skips
         robot, push = env.unwrapped.scene["robot"], torch.zeros(8, 1)
         contacts = []

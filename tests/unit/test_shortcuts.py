@@ -11,7 +11,7 @@ import pytest
 import torch
 import warp as wp
 
-from cartpole_lab.physics import shortcuts
+from cartpole_lab.speed.launch_shortcuts import shortcuts
 
 
 @wp.kernel(enable_backward=False)

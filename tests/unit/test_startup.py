@@ -123,14 +123,13 @@ def test_a_module_that_somebody_needs_is_compiled_once_and_there(monkeypatch: py
     assert [name for name, _ in compiled].count("needed") == 1
 
 
-def test_the_modules_of_a_step_are_known_before_it_runs() -> None:
+def test_the_modules_of_a_step_are_known_before_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     from warp._src.context import Module
 
     from cartpole_lab.speed.physics_snapshot import differences, snapshot
 
-    cfg, _ = load_cfg(agent=None)
-    cfg.sim.physics.solver_cfg.replay = False
-    env = make_env(cfg, num_envs=4, device="cpu").unwrapped
+    monkeypatch.setenv("CARTPOLE_LAB_SPEED", "-step_replay")
+    env = make_env(num_envs=4, device="cpu").unwrapped
     manager = env.sim.physics_manager
     env.sim.step(render=False)  # takes in what was set while the scene was made
     before = snapshot(manager), manager._solver._step

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cartpole_lab.speed.startup import import_rl_games
+from cartpole_lab import shortcuts
 
 
 def load_rl_games_cfg(path: Path) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def load_rl_games_cfg(path: Path) -> dict[str, Any]:
     device = "cuda:0" if torch.cuda.is_available() else "cpu"
     settings["params"]["config"].update(device=device, device_name=device)
     if settings["params"]["network"]["name"] == "symmetric_actor_critic":
-        with import_rl_games():
+        with shortcuts.rl_games_imports():
             importlib.import_module(f"{__name__}.symmetric")  # makes the name known to rl-games
     return settings
 

@@ -1,0 +1,222 @@
+"""The table of shortcuts: what each does and saves, and which insides of which packages it relies on.
+
+A piece that meets another version than it was written for, or misses a name that it touches, stays off and says so.
+After an upgrade of a package: run the tests, then add the version to :data:`KNOWN`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+KNOWN = {
+    "python": ("3.12",),
+    "torch": ("2.11.0",),
+    "warp-lang": ("1.17.0",),
+    "newton": ("1.6.1",),
+    "mujoco-warp": ("3.12.0",),
+    "isaaclab": ("3.0.0",),
+    "rl-games": ("1.6.5",),
+}
+"""Versions of each host package with which the pieces have been tested."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One shortcut.
+
+    Attributes:
+        does: What it does, in a line.
+        saves: What that saved when it was measured.
+        hosts: Packages whose insides it relies on.
+        touches: Names of theirs that it changes, or that are not public: ``module`` or ``module:name.name``.
+        needs: Other pieces without which it does nothing.
+    """
+
+    does: str
+    saves: str = "not measured alone"
+    hosts: tuple[str, ...] = ()
+    touches: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+
+
+PIECES: dict[str, Piece] = {
+    "paused_collector": Piece("no garbage collection during imports, and none of what they leave behind"),
+    "unwritten_methods": Piece(
+        "dataclasses write their methods when they are first used",
+        hosts=("python",),
+        touches=("dataclasses:_create_fn",),
+    ),
+    "unseen_modules": Piece(
+        "modules that a cart-pole never uses are imported when somebody does",
+        hosts=("newton",),
+        touches=("newton.controllers", "newton.viewer", "filelock"),
+    ),
+    "torch_rules": Piece(
+        "PyTorch leaves its rules for tensors without numbers until something needs them",
+        hosts=("python", "torch"),
+        touches=("inspect:getmodule", "torch._meta_registrations"),
+    ),
+    "unread_kernels": Piece(
+        "Warp parses a kernel when it is first launched",
+        hosts=("warp-lang",),
+        touches=(
+            "warp._src.codegen:Adjoint.extract_function_source",
+            "warp._src.codegen:Adjoint._try_extract_function_source",
+            "warp._src.codegen:Adjoint.tree",
+            "warp._src.codegen:get_full_arg_spec",
+            "warp._src.codegen:get_closure_vars",
+            "warp._src.context:Module._find_references",
+        ),
+    ),
+    "uncompiled_scripts": Piece(
+        "torch.jit.script compiles a function at its first call",
+        hosts=("torch",),
+        touches=("torch.jit:script",),
+    ),
+    "forward_kernels": Piece(
+        "the simulator's kernels are compiled without their backward half",
+        hosts=("warp-lang",),
+        touches=("warp:config.enable_backward",),
+    ),
+    "no_torch_compiler": Piece(
+        "rl-games is imported without PyTorch's compiler, unless a network is compiled",
+        hosts=("torch", "rl-games"),
+        touches=("torch._dynamo", "torch:compile"),
+    ),
+    "one_torch_thread": Piece("PyTorch works on one thread while small networks act, unless OMP_NUM_THREADS says more"),
+    "kernels_ahead": Piece(
+        "the first run on a machine compiles kernels on every core while Python still imports",
+        hosts=("warp-lang", "newton", "mujoco-warp", "isaaclab"),
+        touches=("warp._src.context:Module.load",),
+    ),
+    "quick_launches": Piece(
+        "a repeated kernel launch from Python writes only the arguments that changed",
+        hosts=("warp-lang", "torch", "isaaclab"),
+        touches=(
+            "warp:launch",
+            "warp:array.assign",
+            "warp:array.__ctype__",
+            "warp._src.context:pack_arg",
+            "warp._src.context:_build_kernel_launch_bounds",
+            "warp._src.context:runtime",
+            "warp._src.context:Device",
+            "warp._src.context:Kernel._invoke_cache",
+            "warp._src.context:Module.execs",
+            "warp._src.context:Module.hashers",
+            "warp._src.context:Runtime._apic_capture",
+            "warp._src.context:Runtime.tape",
+            "warp._src.types:array_t",
+            "torch:Tensor.__eq__",
+            "torch:Tensor.__ne__",
+            "isaaclab.assets.articulation.base_articulation:warnings",
+        ),
+    ),
+    "step_replay": Piece(
+        "a CPU records the physics step once and replays it, as Isaac Lab does on CUDA",
+        hosts=("warp-lang", "newton", "mujoco-warp", "isaaclab"),
+        touches=(
+            "warp:launch",
+            "warp:launch_tiled",
+            "warp._src.context:Module.execs",
+            *(
+                f"isaaclab_newton.physics:NewtonMJWarpManager.{name}"
+                for name in (
+                    "_active_extended_state_attributes",
+                    "_adapter",
+                    "_create_solver",
+                    "_decimation",
+                    "_deterministic_mode",
+                    "_invalidate_graph",
+                    "_needs_collision_pipeline",
+                    "_newton_contact_sensors",
+                    "_newton_frame_transform_sensors",
+                    "_newton_imu_sensors",
+                    "_num_substeps",
+                    "_post_actuator_callbacks",
+                    "_post_step_callbacks",
+                    "_report_contacts",
+                    "_simulate_full",
+                    "_simulate_physics_only",
+                    "_solver",
+                    "_solver_dt",
+                    "_solver_specific_clear",
+                    "_staged_body_f",
+                    "_state_force_callbacks",
+                    "_update_sensors",
+                )
+            ),
+            "isaaclab.physics:PhysicsManager._cfg",
+            "isaaclab.physics:PhysicsManager._device",
+            "newton.solvers:SolverMuJoCo._step",
+        ),
+    ),
+    "world_threads": Piece(
+        "each core replays a share of the worlds, while each share has 128 or more",
+        hosts=("newton", "mujoco-warp"),
+        needs=("step_replay",),
+    ),
+    "idle_solver": Piece(
+        "no constraint iterations in a step in which no world has an active constraint (up to rounding)",
+        hosts=("newton", "mujoco-warp"),
+        touches=("mujoco_warp._src.solver:solve", "newton.solvers:SolverMuJoCo._mujoco_warp_step"),
+    ),
+    "unreachable_contacts": Piece(
+        "no search for contacts while no two shapes can meet",
+        hosts=("newton", "mujoco-warp"),
+        touches=(
+            "mujoco_warp._src.types:DisableBit.CONTACT",
+            "mujoco_warp._src.types:GeomType",
+            "mujoco_warp._src.types:JointType",
+            "newton.solvers:SolverMuJoCo._mujoco_warp_step",
+        ),
+    ),
+    "idle_kernels": Piece(
+        "no launch of kernels that look in every world for what the model does without",
+        hosts=("newton", "mujoco-warp"),
+        touches=(
+            "mujoco_warp._src.derivative:_qderiv_tendon_damping",
+            "mujoco_warp._src.forward:_next_activation",
+            "mujoco_warp._src.passive:_gravity_force",
+            "mujoco_warp._src.smooth:_geom_local_to_global",
+            "mujoco_warp._src.types:DisableBit.FRICTIONLOSS",
+            "newton.solvers:SolverMuJoCo._mujoco_warp_step",
+        ),
+    ),
+    "written_out_update": Piece(
+        "the derivative of PPO's loss is written out (up to rounding)",
+        hosts=("rl-games", "torch"),
+        touches=(
+            "rl_games.algos_torch.a2c_continuous:A2CAgent.calc_gradients",
+            "torch.autograd.graph:_engine_run_backward",
+        ),
+    ),
+    "forked_rounds": Piece("rounds of an evaluation are played at the same time, in forks of the process"),
+}
+
+PLACES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "imports": (
+        "startup:quick_imports",
+        (
+            "paused_collector",
+            "unwritten_methods",
+            "unseen_modules",
+            "torch_rules",
+            "unread_kernels",
+            "uncompiled_scripts",
+            "forward_kernels",
+        ),
+    ),
+    "rl_games_imports": ("startup:import_rl_games", ("no_torch_compiler",)),
+    "simulator_imports": ("startup:import_simulator", ("paused_collector", "unseen_modules")),
+    "compiling": ("kernel_compilation:compiling", ("kernels_ahead",)),
+    "launches": ("launch_shortcuts:shortcuts", ("quick_launches",)),
+    "torch_threads": ("startup:one_torch_thread", ("one_torch_thread",)),
+    "newton_manager": (
+        "step_replay:NewtonReplayManager",
+        ("step_replay", "idle_solver", "unreachable_contacts", "idle_kernels"),
+    ),
+    "ppo_agent": ("ppo_update:LeanA2CAgent", ("written_out_update",)),
+    "rounds_at_once": ("forked_process:rounds_at_once", ("forked_rounds",)),
+    "play_rounds": ("forked_process:play_rounds", ("forked_rounds",)),
+}
+"""For each function of :mod:`cartpole_lab.shortcuts` what stands there, and the pieces of which one has to be on."""
