@@ -7,18 +7,18 @@ VENV := .venv
 RUN := $(VENV)/bin
 # on two cores the quickest to a solved policy; a GPU takes thousands: make train NUM_ENVS=4096
 NUM_ENVS ?= 512
-STAMP := $(VENV)/.installed
+# nothing of another Python gets in: robotics people have a PYTHONPATH for ROS, others a user site or a conda base
+unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP
+export PYTHONNOUSERSITE := 1
 
 .PHONY: help setup train test lab book bench lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(STAMP)  ## install everything into .venv
-
-$(STAMP): requirements.lock pyproject.toml
+setup:  ## install everything into .venv
+	@$(if $(PYTHONPATH),echo "· PYTHONPATH is left out here: $(PYTHONPATH)")
 	@bash .ci/setup.sh $(VENV)
-	@touch $@
 
 train: setup  ## train until solved, evaluate, film: the main job
 	@$(RUN)/cartpole-lab train --agent rl_games_with_symmetry_cfg_entry_point --num_envs $(NUM_ENVS) --stop_when_solved --film $(ARGS)

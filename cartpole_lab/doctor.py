@@ -46,6 +46,7 @@ def doctor() -> list[Check]:
     looks: list[Callable[[], Iterable[Check]]] = [
         _python,
         _machine,
+        _surroundings,
         _packages,
         _locked_versions,
         _cuda,
@@ -135,6 +136,20 @@ def _python() -> Iterable[Check]:
 def _machine() -> Iterable[Check]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     yield Check("Machine", "ok", f"{platform.system()} {platform.machine()}, {cores} CPU core(s) for this process")
+
+
+def _surroundings() -> Iterable[Check]:
+    """What other Pythons on this machine have put in this one's way; it was left out when this process began."""
+    from cartpole_lab.session.surroundings import left_out
+
+    for entry, why in left_out.items():
+        yield Check(
+            "Other Python",
+            "optional",
+            f"{entry}: {why}; left out here",
+            "nothing; outside this command it gets in the way of every program of this environment",
+            "unset PYTHONPATH; export PYTHONNOUSERSITE=1",
+        )
 
 
 def _requirements() -> list[Any]:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
+import cartpole_lab.session  # noqa: F401  it leaves out what another Python has put on the path
 from cartpole_lab.cli import doctor, evaluate, export, kernel, play, train
 from cartpole_lab.cli._common import Parser
 from cartpole_lab.errors import UserError

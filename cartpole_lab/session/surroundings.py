@@ -1,0 +1,122 @@
+"""What surrounds the process: packages of another Python on its path, and a cache folder that cannot be written.
+
+Both come from outside and both end in errors that name something else: a ``PYTHONPATH`` made for ROS brings another
+NumPy, a machine without a writable home stops Warp in the middle of an import. Standard library only: this runs before
+anything else is imported.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import site
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+
+from cartpole_lab.session.held_output import announce
+
+_EVERYDAY = {"test", "tests", "docs", "doc", "examples", "scripts", "bin", "build", "src", "tools", "share"}
+"""Folders that many trees have; one of them is no sign of another Python's packages."""
+
+_HOMES = ("MPLCONFIGDIR", "IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
+"""Where others write below the home."""
+
+left_out: dict[str, str] = {}
+"""What this process has left out so far, as :func:`foreign_packages` describes it."""
+
+
+def foreign_packages() -> dict[str, str]:
+    """Entries of the path that came from outside and hold what this environment has too.
+
+    Returns:
+        By entry: what is wrong with it, such as ``"other copies of numpy, torch"``.
+    """
+    outside = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    own_folders = {os.path.realpath(sysconfig.get_path(name)) for name in ("purelib", "platlib")}
+    if site.ENABLE_USER_SITE and (user := site.getusersitepackages()) in sys.path:
+        outside.append(user)
+    outside = [entry for entry in dict.fromkeys(outside) if os.path.realpath(entry) not in own_folders]
+    if not outside:
+        return {}
+    own = set().union(*map(_packages, own_folders)) - _EVERYDAY
+    if "isaaclab" not in own:  # this environment is not the one that holds the packages: nothing to compare with
+        return {}
+    ours = f"{sys.version_info.major}.{sys.version_info.minor}"
+    found: dict[str, str] = {}
+    for entry in outside:
+        same = sorted(_packages(entry) & own)
+        versions = re.findall(r"python(\d\.\d+)(?=[/\\]|$)", entry)
+        if versions and versions[-1] != ours:
+            found[entry] = f"packages of Python {versions[-1]}"
+        elif same:
+            found[entry] = f"other copies of {', '.join(same[:3])}" + (", …" if len(same) > 3 else "")
+    return found
+
+
+def leave_out_foreign_packages() -> dict[str, str]:
+    """Take such entries off this process's path and its children's, and say so in a line each.
+
+    Returns:
+        What was left out now; :data:`left_out` holds it too.
+    """
+    found = foreign_packages()
+    if not found:
+        return found
+    left_out.update(found)
+    sys.path[:] = [entry for entry in sys.path if entry not in found]
+    before = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    kept = os.pathsep.join(entry for entry in before if entry and entry not in found)
+    if kept:
+        os.environ["PYTHONPATH"] = kept
+    else:
+        os.environ.pop("PYTHONPATH", None)
+    os.environ["PYTHONNOUSERSITE"] = "1"
+    for entry, why in found.items():
+        origin = "PYTHONPATH" if entry in before else "the user site"
+        cure = "unset PYTHONPATH" if origin == "PYTHONPATH" else "export PYTHONNOUSERSITE=1"
+        announce(f"left out: {entry} of {origin} ({why}); to be rid of this line: {cure}")
+    return found
+
+
+def use_writable_caches() -> Path | None:
+    """Send caches (Warp's compiled kernels, fonts) to a folder for temporary files where the home takes none.
+
+    Returns:
+        The folder, None where the usual one is good. Its owner is this user, or it is a fresh one.
+    """
+    if os.name != "posix" or "WARP_CACHE_PATH" in os.environ:
+        return None
+    usual = Path(os.environ.get("XDG_CACHE_HOME") or Path(os.environ.get("HOME") or "/nonexistent", ".cache"))
+    if sys.platform == "darwin" and "XDG_CACHE_HOME" not in os.environ:
+        usual = Path(os.environ.get("HOME") or "/nonexistent", "Library", "Caches")
+    try:
+        usual.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=usual).close()
+        return None
+    except OSError:
+        pass
+    folder = Path(tempfile.gettempdir(), f"cartpole-lab-{os.getuid()}")
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+            raise PermissionError(folder)
+    except OSError:
+        folder = Path(tempfile.mkdtemp(prefix="cartpole-lab-"))
+    for name in ("WARP_CACHE_PATH", "XDG_CACHE_HOME", *_HOMES):
+        if name not in os.environ or name == "XDG_CACHE_HOME":  # the latter is what could not be written
+            os.environ[name] = str(folder / name.lower())
+            Path(os.environ[name]).mkdir(parents=True, exist_ok=True)
+    announce(f"{usual} cannot be written: compiled kernels are kept in {folder}; WARP_CACHE_PATH names another place")
+    return folder
+
+
+def _packages(folder: str) -> set[str]:
+    """Names that could be imported from a folder, guessed from its files; empty where it is no folder."""
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:
+        return set()
+    names = {entry.name for entry in entries if entry.name.isidentifier() and entry.is_dir()} - {"__pycache__"}
+    return names | {entry.name.split(".")[0] for entry in entries if entry.name.endswith((".py", ".so", ".pyd"))}
