@@ -186,8 +186,8 @@ def lesson_texts(notebook: NotebookNode) -> Iterator[tuple[str, str]]:
 
 
 _COMPARES = re.compile(
-    r"\b(?:worse|better|best|worst|more|most|fewer|fewest|half|none|nobody|all|every|hardly|nearly|almost|first|last|"
-    r"longer|shorter|higher|lower|faster|slower|larger|smaller|never|always|only)\b",
+    r"\b(?:worse|better|more|most|fewer|fewest|half|none|nobody|hardly|nearly|almost|longer|shorter|higher|lower|"
+    r"faster|slower|larger|smaller|too (?:high|low)|as (?:good|many|much|long) as)\b",
     flags=re.I,
 )
 

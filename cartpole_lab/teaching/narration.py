@@ -8,6 +8,7 @@ number ("the longer run is worse") is checked by :func:`claims`.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,7 +24,7 @@ def say(text: str) -> None:
     """
     from IPython.display import Markdown, display
 
-    display(Markdown(text.strip()))
+    display(Markdown(re.sub(r"(?<![\w-])-(?=\d)", "−", text.strip())))  # Python's hyphen as a minus sign
 
 
 def claims(statements: Mapping[str, Any]) -> None:

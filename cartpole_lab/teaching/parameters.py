@@ -77,6 +77,7 @@ _EPOCHS = Number(2, 10_000, 60)
 _FILM = Number(0.1, 60, 3.0, whole=False)
 _SEED = Number(0, 2**31 - 1, 42)
 _STEPS = Number(1, 100_000, 60)
+_THREADS = Number(1, 256, 1)
 
 LESSONS: dict[int, dict[str, Number | Words]] = {
     1: {"picture_width": Number(32, 4096, 480), "seconds": Number(0.3, 60, 1.5, whole=False)},
@@ -90,6 +91,7 @@ LESSONS: dict[int, dict[str, Number | Words]] = {
         "epochs_shipped": Number(10, 10_000, 60),  # half of it has to see an episode end, or no checkpoint is written
         "eval_every": Number(1, 10_000, 5),
         "seed": _SEED,
+        "threads": _THREADS,
     },
     7: {
         "num_envs": _ENVS,

@@ -1,8 +1,9 @@
-"""Checks of lesson 6: PPO's clipped gain, and what counts as solved."""
+"""Checks of lesson 6: PPO's clipped gain, what counts as solved, and advantages that stop where an episode ends."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 
 import torch
 
@@ -84,3 +85,52 @@ def check_is_solved(is_solved: Callable[[torch.Tensor, torch.Tensor], bool]) -> 
             f"{few} failures in 1000 are {100 - few / 10:.1f} % time-outs, which is enough: not every episode has to "
             "last"
         )
+
+
+@says("an end cuts off the next value and every later surprise")
+def check_gae(gae_with_ends: Callable[..., Sequence[float]]) -> None:
+    """Check ``gae_with_ends(reward, value, next_value, ended, gamma, lam)``: advantages of steps that may be the last.
+
+    Args:
+        gae_with_ends: Takes four lists of one entry a step, the discount and GAE's λ. Returns one advantage a step.
+    """
+    reward, value, next_value = [0.5, 1.0, 0.25, 2.0], [3.0, 2.0, 4.0, 1.0], [2.0, 7.0, 1.0, 5.0]
+    ended = [False, True, False, False]
+
+    def right(gamma: float, lam: float, cut_value: bool = True, cut_later: bool = True, at: int = 0) -> list[float]:
+        """The answer; the switches make it the usual wrong ones."""
+        later, found = 0.0, []
+        flags = [*ended[at:], *ended[:at]]
+        for r, v, v_next, end in reversed(list(zip(reward, value, next_value, flags, strict=True))):
+            later = r + gamma * v_next * (not (end and cut_value)) - v + gamma * lam * later * (not (end and cut_later))
+            found.insert(0, later)
+        return found
+
+    def given(gamma: float, lam: float) -> list[float]:
+        answer = gae_with_ends(list(reward), list(value), list(next_value), list(ended), gamma, lam)
+        if isinstance(answer, torch.Tensor):
+            answer = answer.tolist()
+        if not isinstance(answer, (list, tuple)):
+            raise Hint(f"this returns {type(answer).__name__}, expected a list of {len(reward)} advantages")
+        if len(answer) != len(reward):
+            raise Hint(f"{len(answer)} advantages for {len(reward)} steps: one a step, the first step first")
+        return [float(a) for a in answer]
+
+    def same(a: list[float], b: list[float]) -> bool:
+        return all(math.isclose(x, y, abs_tol=1e-6) for x, y in zip(a, b, strict=True))
+
+    got, wanted = given(0.5, 0.25), right(0.5, 0.25)
+    if same(got, right(0.5, 0.25, cut_value=False, cut_later=False)):
+        raise Hint("the end after the second step changes nothing yet: use ended")
+    if same(got, right(0.5, 0.25, cut_later=False)):
+        raise Hint("the next value is cut off, but the second step still inherits the third one's advantage")
+    if same(got, right(0.5, 0.25, cut_value=False)):
+        raise Hint("the next advantage is cut off, but the second step still counts on the value of a state to come")
+    if same(got, wanted[::-1]):
+        raise Hint("these are the advantages last step first: turn the list round")
+    if same(got, right(0.5, 0.25, at=1)):
+        raise Hint("the cut is one step too early: ended says what happened *after* a step")
+    if not same(got, wanted):
+        raise Hint(f"advantages {[round(a, 3) for a in got]}, expected {[round(a, 3) for a in wanted]}")
+    if not same(given(0.9, 0.5), right(0.9, 0.5)):
+        raise Hint("right for one gamma and λ only: take them from the arguments")
