@@ -34,6 +34,7 @@ def add_checkpoint(parser: argparse.ArgumentParser) -> None:
 
 def named_checkpoint(args: argparse.Namespace) -> Path:
     """The checkpoint that the command line names; checked, so that a wrong one costs no start-up."""
+    from cartpole_lab.policies.from_json import load_weights
     from cartpole_lab.policies.network import read_checkpoint
     from cartpole_lab.session.env import check_task
     from cartpole_lab.training.run_folder import find_checkpoint
@@ -49,7 +50,9 @@ def named_checkpoint(args: argparse.Namespace) -> Path:
             errors.append(error)
     else:
         raise errors[-1]
-    if path.suffix not in (".pt", ".zip") or not path.is_file():
+    if path.suffix == ".json":
+        load_weights(path)
+    elif path.suffix not in (".pt", ".zip") or not path.is_file():
         read_checkpoint(path)
     return path
 

@@ -23,6 +23,7 @@ _HOME = {
     "DensePolicy": "dense_policy",
     "export_onnx": "export",
     "export_weights": "export",
+    "policy_from_weights": "from_json",
 }
 
 __all__ = list(_HOME)

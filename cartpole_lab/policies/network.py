@@ -177,8 +177,8 @@ def load_policy(checkpoint: str | Path, device: str = "cpu", obs_shape: tuple[in
     """Load the deterministic policy of a checkpoint.
 
     Args:
-        checkpoint: Path of a ``.pth`` file of rl-games, a ``.pt`` of rsl-rl or skrl, or a ``.zip`` of
-            Stable-Baselines3.
+        checkpoint: Path of a ``.pth`` file of rl-games, a ``.pt`` of rsl-rl or skrl, a ``.zip`` of
+            Stable-Baselines3, or a ``.json`` of `export_weights` or of the book's page.
         device: Where it computes.
         obs_shape: Shape of one observation; needed for policies that see pictures.
 
@@ -188,6 +188,10 @@ def load_policy(checkpoint: str | Path, device: str = "cpu", obs_shape: tuple[in
     Raises:
         UserError: The file isn't there, or isn't such a checkpoint.
     """
+    if Path(checkpoint).suffix == ".json":  # plain numbers, from `export_weights` or from the book's page
+        from cartpole_lab.policies.from_json import load_weights
+
+        return load_weights(checkpoint).to(device)
     if Path(checkpoint).suffix in (".pt", ".zip"):  # the other libraries
         from cartpole_lab.training.libraries import load_policy_any
 

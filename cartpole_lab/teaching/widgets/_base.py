@@ -16,9 +16,13 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 
 
+PARTS = {"playground": ("twin",), "trainer": ("twin", "ppo")}
+"""What a widget's module needs beside ``base.js``: the twin of the task, and the learner that runs in a worker."""
+
+
 def module(name: str) -> str:
-    """The text of one widget's JavaScript module: the shared part, then ``<name>.js``."""
-    return (HERE / "base.js").read_text("utf-8") + (HERE / f"{name}.js").read_text("utf-8")
+    """The text of one widget's JavaScript module: the shared parts, then ``<name>.js``."""
+    return "\n".join((HERE / f"{part}.js").read_text("utf-8") for part in ("base", *PARTS.get(name, ()), name))
 
 
 def rounded(values: Any, digits: int = 4) -> list:
