@@ -1,30 +1,46 @@
-"""Set a live environment aside and bring it back: what lets training pause for an evaluation and never notice."""
+"""Set a live environment aside and bring it back: what lets training pause for an evaluation and never notice.
+
+Everything that an environment refers to is walked through (config, managers, terms, assets, physics), and what can
+change is copied: arrays and tensors (written back in place: recorded steps know their addresses), containers,
+attributes, random generators. Terms are users' code, so for them also what plain Python hides elsewhere: attributes of
+the class, closures, default arguments, and the module's variables that a function names.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import random
+import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-import warp as wp
+
+from cartpole_lab.session.object_graph import Snapshot
 
 if TYPE_CHECKING:
     import gymnasium as gym
 
-_WALKED = ("isaaclab", "cartpole_lab", "newton.", "mujoco_warp")
-_LEFT_OUT = ("Cfg", "Context", "Env", "View", "Model", "Recorder", "Visualizer")
+_PHYSX_PROPERTIES = (
+    # how a robot's buffer is called, and the method that writes it to the simulation
+    ("body_mass", "set_masses_index", "masses"),
+    ("body_inertia", "set_inertias_index", "inertias"),
+    ("joint_stiffness", "write_joint_stiffness_to_sim_index", "stiffness"),
+    ("joint_damping", "write_joint_damping_to_sim_index", "damping"),
+    ("joint_armature", "write_joint_armature_to_sim_index", "armature"),
+)
 
 
 @contextlib.contextmanager
 def undisturbed(env: gym.Env) -> Iterator[None]:
     """Restore the environment and every random stream after the block.
 
-    The buffers of the managers, the state of the robots and sensors and, with Newton, of the physics itself are copied
-    before the block and written back in place after it, so training goes on to the last bit as if nothing had been.
-    PhysX keeps state of its own that can't be read: there the joints are put back, which is exact only to rounding.
+    What records or schedules a training stands still in the block: recorders, videos and the curriculum.
+
+    With Newton the physics itself is put back, so training goes on to the last bit as if nothing had been. PhysX keeps
+    state of its own that can't be read: there joints and properties are written again, which is exact only to rounding.
+    What Python cannot copy, such as a running generator function, is named in a warning.
 
     Args:
         env: A live environment.
@@ -32,102 +48,67 @@ def undisturbed(env: gym.Env) -> Iterator[None]:
     raw = env.unwrapped
     streams = (torch.get_rng_state(), np.random.get_state(), random.getstate())
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else None
-    saved = _Saved()
-    saved.walk_env(raw)
-    joints = {name: (a.data.joint_pos.torch.clone(), a.data.joint_vel.torch.clone()) for name, a in _robots(raw)}
+    flags = (torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic)
+    saved = Snapshot()
+    saved.walk(env)
+    saved.walk(raw)
+    manager = raw.sim.physics_manager
+    on_newton = _on_newton(manager)
+    if on_newton:
+        saved.walk_class(manager)  # Isaac Lab's physics managers keep their state in class attributes
+    for what in saved.cannot_copy:
+        warnings.warn(f"an evaluation during training cannot put back {what}", RuntimeWarning, stacklevel=3)
+    before = [] if on_newton else [_physx_state(robot) for robot in raw.scene.articulations.values()]
     try:
-        yield
+        with _standing_still(raw):
+            yield
     finally:
-        if not _on_newton(raw):
-            for name, robot in _robots(raw):
-                robot.write_joint_position_to_sim_index(position=joints[name][0])
-                robot.write_joint_velocity_to_sim_index(velocity=joints[name][1])
         saved.restore()
+        for robot, state in zip(raw.scene.articulations.values(), before, strict=False):
+            _write_physx(robot, state)
+        if on_newton and saved.physics_changed:
+            # a recorded step may have been recorded again meanwhile
+            getattr(manager._solver, "on_change", lambda: None)()
         torch.set_rng_state(streams[0])
         np.random.set_state(streams[1])
         random.setstate(streams[2])
         if cuda is not None:
             torch.cuda.set_rng_state_all(cuda)
+        torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic = flags
 
 
-def _robots(raw: Any) -> list[tuple[str, Any]]:
-    return list(raw.scene.articulations.items())
+@contextlib.contextmanager
+def _standing_still(raw: Any) -> Iterator[None]:
+    """Stop what follows the training rather than the episode: its curriculum, its recorders, its videos."""
+    curriculum, recorder = raw.curriculum_manager, raw.recorder_manager
+    own_compute, names, videos = vars(curriculum).get("compute"), recorder._term_names, raw.video_recorders
+    curriculum.compute = lambda env_ids=None: None
+    recorder._term_names, raw.video_recorders = [], []
+    try:
+        yield
+    finally:
+        recorder._term_names, raw.video_recorders = names, videos
+        if own_compute is None:
+            del curriculum.compute
+        else:
+            curriculum.compute = own_compute
 
 
-def _on_newton(raw: Any) -> bool:
-    return "newton" in raw.sim.physics_manager.__module__ or hasattr(raw.sim.physics_manager, "get_state_0")
+def _on_newton(manager: Any) -> bool:
+    return "newton" in getattr(manager, "__module__", "") or hasattr(manager, "get_state_0")
 
 
-class _Saved:
-    """Copies of arrays, and the attributes of the objects that hold them."""
-
-    def __init__(self) -> None:
-        self.arrays: dict[int, tuple[Any, Any]] = {}
-        self.attributes: list[tuple[Any, dict[str, Any]]] = []
-        self.seen: set[int] = set()
-
-    def walk_env(self, raw: Any) -> None:
-        """Copy what an environment changes as it steps."""
-        self._attributes_of(raw)
-        for value in list(vars(raw).values()):
-            self._walk(value, 0)
-        if _on_newton(raw):
-            from isaaclab_newton.physics import NewtonManager
-
-            # The manager keeps its state in class attributes.
-            flags = ("kinematics_dirty", "transforms_may_change_on_graph_replay")
-            self.attributes.append((NewtonManager, {name: getattr(NewtonManager, name) for name in flags}))
-            for holder in (
-                NewtonManager._world_reset_mask,
-                NewtonManager._fk_reset_mask,
-                vars(NewtonManager.get_state_0()),
-                vars(NewtonManager.get_control()),
-                vars(getattr(NewtonManager._solver, "mjw_data", None) or NewtonManager.get_state_0()),
-            ):
-                self._walk(holder, 0)
-
-    def _attributes_of(self, obj: Any) -> None:
-        """Remember an object's plain numbers and which objects it refers to."""
-        self.attributes.append((obj, dict(vars(obj))))
-
-    def _walk(self, value: Any, depth: int) -> None:
-        if id(value) in self.seen or depth > 8:
-            return
-        self.seen.add(id(value))
-        if isinstance(value, torch.Tensor):
-            self.arrays[id(value)] = (value, value.clone())
-        elif isinstance(value, wp.array):
-            if value.ptr and value.size:
-                self.arrays[id(value)] = (value, wp.clone(value))
-        elif isinstance(value, dict):
-            for item in list(value.values()):
-                self._walk(item, depth + 1)
-        elif isinstance(value, list | tuple):
-            for item in value:
-                self._walk(item, depth + 1)
-        elif _is_walked(value):
-            self._attributes_of(value)
-            for item in list(vars(value).values()):
-                self._walk(item, depth + 1)
-
-    def restore(self) -> None:
-        """Write everything back in place: recorded physics steps hold on to the addresses."""
-        for obj, attributes in self.attributes:
-            for name, value in attributes.items():
-                setattr(obj, name, value) if isinstance(obj, type) else vars(obj).__setitem__(name, value)
-        for array, copy in self.arrays.values():
-            if isinstance(array, torch.Tensor):
-                array.copy_(copy)
-            else:
-                wp.copy(array, copy)
+def _physx_state(robot: Any) -> dict[str, torch.Tensor]:
+    """What can be read of a robot: its joints and its properties."""
+    names = ("joint_pos", "joint_vel", *(name for name, _, _ in _PHYSX_PROPERTIES))
+    found = {name: getattr(robot.data, name, None) for name in names}
+    return {name: value.torch.clone() for name, value in found.items() if value is not None}
 
 
-def _is_walked(value: Any) -> bool:
-    """Whether to look inside: Isaac Lab's own stateful objects, not configs, views or the simulation itself."""
-    kind = type(value)
-    return (
-        hasattr(value, "__dict__")
-        and not isinstance(value, type)
-        and kind.__module__.startswith(_WALKED)
-        and not kind.__name__.endswith(_LEFT_OUT)
-    )
+def _write_physx(robot: Any, state: dict[str, torch.Tensor]) -> None:
+    """Write joints, and the properties that have changed, back into the simulation."""
+    for name, method, argument in _PHYSX_PROPERTIES:
+        if name in state and not torch.equal(getattr(robot.data, name).torch, state[name]):
+            getattr(robot, method)(**{argument: state[name]})
+    robot.write_joint_position_to_sim_index(position=state["joint_pos"])
+    robot.write_joint_velocity_to_sim_index(velocity=state["joint_vel"])

@@ -1,0 +1,355 @@
+"""A copy of everything changeable that some objects refer to, to be written back in place."""
+
+from __future__ import annotations
+
+import array
+import collections
+import copy
+import enum
+import functools
+import random
+import sys
+import types
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+import warp as wp
+
+_LIBRARIES = {
+    *("isaaclab", "isaaclab_newton", "isaaclab_physx", "isaaclab_ov", "isaaclab_rl", "isaaclab_assets"),
+    *("isaaclab_contrib", "isaaclab_experimental", "isaaclab_visualizers", "cartpole_lab"),
+    *("newton", "mujoco_warp", "mujoco", "warp", "torch", "numpy", "gymnasium", "rl_games"),
+}
+"""Their objects keep attributes that they have made meanwhile: buffers made when first needed, which recorded steps
+know by their address."""
+_PHYSICS = ("isaaclab_newton.physics", "newton", "mujoco_warp")
+_CLOSED = (
+    *("pxr", "omni", "carb", "usdrt", "mujoco", "warp", "matplotlib", "PIL", "h5py", "wandb", "tensorboardX"),
+    *("isaaclab.ui", "isaaclab.app", "isaaclab.visualizers", "isaaclab_visualizers", "newton._src.viewer"),
+    *("cartpole_lab.speed", "cartpole_lab.video", "gymnasium.spaces", "torch._dynamo", "torch._inductor"),
+)
+"""What is not looked into: scene files, windows, recordings, and libraries whose state no step changes."""
+_CLOSED_NAMES = ("View", "Visualizer", "Recorder", "RecorderManager", "Builder", "Renderer", "DataProvider", "Context")
+_STEPPED = "isaaclab.sim.simulation_context.SimulationContext"
+_LONG = 64
+"""Entries from which a container of the physics is such a table."""
+_PLAIN = (type(None), bool, int, float, complex, str, bytes, type, slice, range, torch.dtype, torch.device)
+_PLAIN += (types.ModuleType, types.BuiltinFunctionType, torch.Size, np.dtype)
+_ITERATORS = ("builtins", "itertools")
+
+
+class Snapshot:
+    """What some objects held when they were walked through.
+
+    Attributes:
+        cannot_copy: What was met and cannot be copied, in words.
+        physics_changed: Set by :meth:`restore`: whether the physics had replaced or switched anything.
+    """
+
+    def __init__(self) -> None:
+        self.cannot_copy: list[str] = []
+        self.physics_changed = False
+        self._seen: dict[int, Any] = {}  # the objects are kept, or their ids would be given away again
+        self._iterators: dict[int, Any] = {}
+        self._arrays: list[tuple[Any, Any]] = []
+        self._undo: list[Callable[[], None]] = []
+        self._attributes: list[tuple[Any, dict[str, Any], bool, bool]] = []
+        self._class_attributes: list[tuple[type, str, Any]] = []
+        self._lists: list[tuple[Any, list[Any]]] = []
+        self._dicts: list[tuple[dict, dict]] = []
+
+    def walk(self, root: Any) -> None:
+        """Copy what ``root`` refers to, directly or by way of others."""
+        pending = [root]
+        seen = self._seen
+        while pending:
+            value = pending.pop()
+            kind = type(value)
+            action = _actions[kind] if kind in _actions else _action(kind)
+            if action is not None and id(value) not in seen:
+                seen[id(value)] = value
+                pending.extend(action(self, value))
+
+    def walk_class(self, kind: type) -> None:
+        """Copy the state that Isaac Lab's physics managers keep in class attributes."""
+        for one in kind.__mro__:
+            if _is_library(one.__module__):
+                for value in _small(self._of_class(one)):
+                    self.walk(value)
+
+    def restore(self) -> None:
+        """Write everything back in place."""
+        for owner, attributes, library, physics in self._attributes:
+            self._restore_attributes(owner, attributes, library, physics)
+        for owner, name, value in self._class_attributes:
+            physics = _within(owner.__module__, _PHYSICS)
+            if vars(owner).get(name) is not value and not (physics and value is None):
+                setattr(owner, name, value)
+                self.physics_changed |= physics
+        for owner, items in self._lists:
+            if len(owner) != len(items) or any(a is not b for a, b in zip(owner, items, strict=False)):
+                owner.clear()
+                owner.extend(items)
+        for owner, items in self._dicts:
+            if len(owner) != len(items) or any(a is not b for a, b in zip(owner.values(), items.values(), strict=True)):
+                owner.clear()
+                owner.update(items)
+        for undo in self._undo:
+            undo()
+        with torch.no_grad():
+            for target, saved in self._arrays:
+                if isinstance(target, torch.Tensor):
+                    target.copy_(saved)
+                elif isinstance(target, np.ndarray):
+                    np.copyto(target, saved)
+                else:
+                    wp.copy(target, saved)
+
+    def _restore_attributes(self, owner: Any, saved: dict[str, Any], library: bool, physics: bool) -> None:
+        now = vars(owner)
+        for name, value in saved.items():
+            if now.get(name, self) is value:
+                continue
+            if physics:
+                if value is None and not isinstance(now.get(name), _PLAIN):
+                    continue  # made when first needed, and known by its address to the recorded step
+                self.physics_changed |= name != "_step"
+            now[name] = value
+        if not library:
+            for name in now.keys() - saved.keys():
+                del now[name]
+
+    # -- what is copied of each kind of object; each yields what to look at next
+
+    def _tensor(self, value: torch.Tensor) -> Iterator[Any]:
+        if value.layout is torch.strided and not value.is_meta and value.numel():
+            value = value.detach()
+            if 0 in value.stride():  # one number in many places
+                value = value[tuple(slice(0, 1) if stride == 0 else slice(None) for stride in value.stride())]
+            self._arrays.append((value, value.clone()))
+        return iter(())
+
+    def _warp_array(self, value: wp.array) -> Iterator[Any]:
+        if value.ptr and value.size:
+            self._arrays.append((value, wp.clone(value)))
+        return iter(())
+
+    def _numpy_array(self, value: np.ndarray) -> Iterator[Any]:
+        if value.flags.writeable and value.size:
+            self._arrays.append((value, value.copy()))
+        return iter(value.ravel().tolist() if value.dtype == object else ())
+
+    def _dict(self, value: dict) -> Iterator[Any]:
+        self._dicts.append((value, {key: self._kept(item) for key, item in value.items()}))
+        yield from value.values()
+        yield from self._own_attributes(value)
+
+    def _list(self, value: Any) -> Iterator[Any]:
+        self._lists.append((value, [self._kept(item) for item in value]))
+        yield from value
+        yield from self._own_attributes(value)
+
+    def _set(self, value: set) -> Iterator[Any]:
+        saved = set(value)
+
+        def undo() -> None:
+            if value != saved:
+                value.clear()
+                value.update(saved)
+
+        self._undo.append(undo)
+        yield from value
+
+    def _bytes(self, value: Any) -> Iterator[Any]:
+        saved = value[:]
+
+        def undo() -> None:
+            value[:] = saved
+
+        self._undo.append(undo)
+        return iter(())
+
+    def _generator(self, value: Any) -> Iterator[Any]:
+        if isinstance(value, torch.Generator):
+            state, put = value.get_state(), value.set_state
+        elif isinstance(value, random.Random):
+            state, put = value.getstate(), value.setstate
+        elif isinstance(value, np.random.RandomState):
+            state, put = value.get_state(), value.set_state
+        else:
+            bits = value if isinstance(value, np.random.BitGenerator) else value.bit_generator
+            state, put = copy.deepcopy(bits.state), lambda state: setattr(bits, "state", state)
+        self._undo.append(lambda: put(state))
+        return iter(())
+
+    def _function(self, value: types.FunctionType) -> Iterator[Any]:
+        """A user's function: its attributes, defaults, closure, and the module's variables that it names."""
+        if _is_library(value.__module__ or ""):
+            return
+        self._attributes.append((value, dict(vars(value)), False, False))
+        yield from vars(value).values()
+        yield from value.__defaults__ or ()
+        yield from (value.__kwdefaults__ or {}).values()
+        for cell in value.__closure__ or ():
+            try:
+                content = cell.cell_contents
+            except ValueError:  # not filled yet
+                continue
+            self._undo.append(lambda cell=cell, content=content: setattr(cell, "cell_contents", content))
+            yield content
+        space = value.__globals__
+        for name in _names(value.__code__):
+            content = space.get(name)
+            if content is None and name not in space:
+                continue
+            if not isinstance(content, type | types.ModuleType | types.FunctionType):
+                kept = self._kept(content)
+                self._undo.append(lambda name=name, kept=kept: space.__setitem__(name, kept))
+            yield content
+
+    def _method(self, value: types.MethodType) -> Iterator[Any]:
+        yield value.__self__
+        yield value.__func__
+
+    def _object(self, value: Any) -> Iterator[Any]:
+        yield from self._own_attributes(value)
+        kind = type(value)
+        library = _is_library(kind.__module__)
+        for one in kind.__mro__:
+            for name in _slots(one):
+                if hasattr(value, name):
+                    content = getattr(value, name)
+                    yield content
+                    if not library:
+                        self._undo.append(lambda name=name, content=content: setattr(value, name, content))
+            if not library and not _is_library(one.__module__) and not _is_standard(one.__module__):
+                yield from self._of_class(one)
+
+    def _stepped(self, value: Any) -> Iterator[Any]:
+        """The simulation itself: its counters and switches, not what it holds."""
+        plain = {name: item for name, item in vars(value).items() if isinstance(item, bool | int | float)}
+        self._attributes.append((value, plain, True, False))
+        yield value.cfg
+
+    def _own_attributes(self, value: Any) -> Iterator[Any]:
+        attributes = getattr(value, "__dict__", None)
+        if not isinstance(attributes, dict):
+            return
+        module, physics = type(value).__module__, _is_physics(type(value))
+        kept = {name: self._kept(item) for name, item in attributes.items()}
+        self._attributes.append((value, kept, _is_library(module), physics))
+        yield from (_small(attributes.values()) if physics else attributes.values())
+
+    def _of_class(self, kind: type) -> Iterator[Any]:
+        """The attributes of a class that are data, and what its methods refer to."""
+        for name, value in list(vars(kind).items()):
+            if isinstance(value, classmethod | staticmethod):
+                value = value.__func__
+            elif isinstance(value, property):
+                value = value.fget
+            elif not (name.startswith("__") or callable(value) or hasattr(value, "__get__")):
+                self._class_attributes.append((kind, name, self._kept(value)))
+            yield value
+
+    def _kept(self, value: Any) -> Any:
+        """``value`` itself; of an iterator, which moves on when it is used, a copy."""
+        if not _is_iterator(type(value)):
+            return value
+        if id(value) not in self._iterators:
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", DeprecationWarning)  # of copies of itertools' objects
+                    self._iterators[id(value)] = copy.deepcopy(value)
+            except TypeError:
+                self.cannot_copy.append(f"the position of {value!r}")
+                self._iterators[id(value)] = value
+            self._seen[id(value)] = value
+        return self._iterators[id(value)]
+
+
+_Action = Callable[[Snapshot, Any], Iterator[Any]]
+_actions: dict[type, _Action | None] = {}
+
+
+def _action(kind: type) -> _Action | None:
+    """What to do with objects of a type; None to leave them."""
+    _actions[kind] = _find_action(kind)
+    return _actions[kind]
+
+
+def _find_action(kind: type) -> _Action | None:
+    module, by_type = kind.__module__, {
+        torch.Tensor: Snapshot._tensor,
+        wp.array: Snapshot._warp_array,
+        np.ndarray: Snapshot._numpy_array,
+        dict: Snapshot._dict,
+        (list, collections.deque): Snapshot._list,
+        set: Snapshot._set,
+        (bytearray, array.array): Snapshot._bytes,
+        (torch.Generator, np.random.Generator, np.random.BitGenerator): Snapshot._generator,
+        (random.Random, np.random.RandomState): Snapshot._generator,
+        types.FunctionType: Snapshot._function,
+        types.MethodType: Snapshot._method,
+    }  # fmt: skip
+    if issubclass(kind, _PLAIN) or issubclass(kind, enum.Enum | type):
+        return None
+    for types_, action in by_type.items():
+        if issubclass(kind, types_):
+            return action
+    if issubclass(kind, tuple | frozenset):
+        return lambda _, value: iter(value)
+    if f"{module}.{kind.__qualname__}" == _STEPPED:
+        return Snapshot._stepped
+    if _is_library(module) and kind.__name__.endswith(_CLOSED_NAMES):
+        return None
+    if issubclass(kind, torch.nn.Module) or _is_physics(kind):
+        return Snapshot._object
+    if _within(module, _CLOSED):
+        return None
+    if _is_standard(module) and kind not in (functools.partial, types.SimpleNamespace):
+        return None
+    return Snapshot._object
+
+
+def _is_library(module: str) -> bool:
+    return module.partition(".")[0] in _LIBRARIES
+
+
+def _within(module: str, packages: Iterable[str]) -> bool:
+    return any(module == package or module.startswith(f"{package}.") for package in packages)
+
+
+def _is_standard(module: str) -> bool:
+    return module.partition(".")[0] in sys.stdlib_module_names
+
+
+@functools.cache
+def _is_iterator(kind: type) -> bool:
+    return kind.__module__ in _ITERATORS and hasattr(kind, "__next__")
+
+
+@functools.cache
+def _is_physics(kind: type) -> bool:
+    return any(_within(one.__module__, _PHYSICS) for one in kind.__mro__)
+
+
+def _small(values: Iterable[Any]) -> Iterator[Any]:
+    """All but the long tables of a physics model: labels and topology, which no step changes."""
+    return (value for value in values if not (isinstance(value, dict | list) and len(value) > _LONG))
+
+
+def _names(code: types.CodeType) -> Iterator[str]:
+    """Names that some code looks up in its module, functions inside it included."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _names(constant)
+
+
+def _slots(kind: type) -> tuple[str, ...]:
+    slots = vars(kind).get("__slots__", ())
+    slots = (slots,) if isinstance(slots, str) else tuple(slots)
+    return tuple(name for name in slots if name not in ("__dict__", "__weakref__"))
