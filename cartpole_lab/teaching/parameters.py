@@ -106,9 +106,11 @@ LESSONS: dict[int, dict[str, Number | Words]] = {
         "num_seeds": Number(2, 100, 3),
         "episodes": _EPISODES,
         "film_seconds": _FILM,
+        "seed": _SEED,
+        "threads": _THREADS,
     },
-    9: {"num_envs": _ENVS, "epochs": _EPOCHS, "seed": _SEED, "episodes": _EPISODES},
-    10: {"num_envs": _ENVS, "epochs": _EPOCHS, "seed": _SEED},
+    9: {"num_envs": _ENVS, "epochs": _EPOCHS, "seed": _SEED, "episodes": _EPISODES, "threads": _THREADS},
+    10: {"num_envs": _ENVS, "epochs": _EPOCHS, "seed": _SEED, "threads": _THREADS},
     11: {"sizes": Words(Number(1, 1_048_576, 64), "64 256"), "steps": _STEPS},
     12: {"num_envs": _ENVS, "epochs": _EPOCHS, "seed": _SEED},
 }

@@ -67,3 +67,36 @@ def check_settle_time(settle_time: Callable[..., Any]) -> None:
         raise Hint("a pole that is never outside the band stands from 0 s on")
     if not math.isnan(_number(settle_time(np.array([0.0, 0.0, 0.3]), dt, band), "settle_time")):
         raise Hint("a pole that ends outside the band never came to stand: return NaN")
+
+
+@says("episodes tell how sure one run is, seeds tell how sure the setting is")
+def check_over_seeds(over_seeds: Callable[..., Any]) -> None:
+    """Check ``over_seeds(returns)``: mean over the seeds, and spread between them.
+
+    Args:
+        over_seeds: Takes returns of shape ``(episodes,)`` by seed; returns a pair of numbers.
+    """
+    noise = torch.linspace(-1.0, 1.0, 101)
+    returns = {1: 4.0 + noise, 5: 5.0 + 0.1 * noise[:40], 9: 4.5 + noise}
+    means = torch.stack([values.mean() for values in returns.values()])
+    together = torch.cat(list(returns.values()))
+    answer = over_seeds({seed: values.clone() for seed, values in returns.items()})
+    if not isinstance(answer, (tuple, list)) or len(answer) != 2:
+        raise Hint(f"this returns {type(answer).__name__}, expected a pair: the mean, and the spread between seeds")
+    mean, spread = _number(answer[0], "the first of the pair"), _number(answer[1], "the second of the pair")
+    if math.isclose(spread, float(together.std()), rel_tol=1e-3):
+        raise Hint(f"{spread:.3f} is the spread of all episodes; take each seed's mean first, then their spread")
+    if math.isclose(spread, float(means.mean()), rel_tol=1e-3) and math.isclose(mean, float(means.std()), rel_tol=1e-3):
+        raise Hint("the pair is turned round: first the mean, then the spread")
+    if math.isclose(mean, float(together.mean()), rel_tol=1e-4):
+        raise Hint("a seed with more episodes counts more here; each seed is one run: average the seeds' means")
+    if math.isclose(spread, float(means.std(correction=0)), rel_tol=1e-3):
+        raise Hint(f"{spread:.3f} divides by n; a spread estimated from few seeds divides by n − 1")
+    if math.isclose(spread, float(means.std()) / math.sqrt(3), rel_tol=1e-3):
+        raise Hint("this is the doubt about the mean; asked is the spread between the seeds themselves")
+    if math.isclose(spread, float(torch.stack([v.std() for v in returns.values()]).mean()), rel_tol=1e-3):
+        raise Hint("this averages the spreads inside each seed; asked is how far the seeds' means lie apart")
+    if not math.isclose(mean, float(means.mean()), rel_tol=1e-3):
+        raise Hint(f"the mean is {mean:.3f}, expected {float(means.mean()):.3f}")
+    if not math.isclose(spread, float(means.std()), rel_tol=1e-3):
+        raise Hint(f"the spread is {spread:.3f}, expected {float(means.std()):.3f}")
