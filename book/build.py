@@ -8,12 +8,22 @@ not run again. Exit status 0 means a complete book without a warning.
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+
+from bookbuild.isolation import isolate
+
+if __name__ == "__main__":
+    isolate()  # before the first import of something that another Python may have too
+    if "--work" in sys.argv:  # bookbuild.paths reads both when it is imported
+        _root = Path(__file__).resolve().parents[1]
+        os.environ.setdefault("CARTPOLE_BOOK_NOTEBOOKS", os.environ.get("CARTPOLE_BOOK_WORK") or str(_root / "work"))
+        os.environ.setdefault("CARTPOLE_BOOK_OUTPUT", str(_root / "_build" / "work"))
 
 from bookbuild import generated, paths, showcase
 from bookbuild.stage import (
@@ -25,12 +35,13 @@ from bookbuild.stage import (
     stage_toc,
     tidy_pages,
 )
-from bookbuild.vendor import vendor_scripts
+from bookbuild.turns import turn
+from bookbuild.vendor import IntegrityError, NoNetworkError, vendor_scripts
 from run_notebooks import run_lessons
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Build; exit status 1 when a lesson failed or the rendering gave a warning."""
+    """Build; exit status 1 when a lesson failed or the rendering gave a warning, 2 when something has to be mended."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="*", metavar="NAME", help="run only lessons whose name starts so (a draft)")
     parser.add_argument("--test", action="store_true", help="the tests' small parameters: quick, plots less smooth")
@@ -40,13 +51,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=1, help="lessons that run at a time (default: 1)")
     parser.add_argument("--fresh", action="store_true", help="forget every stored result first")
     parser.add_argument("--refresh-figures", action="store_true", help="write the exercises' pictures to book/figures")
+    parser.add_argument("--online-scripts", action="store_true", help="let the pages load their scripts from servers")
+    parser.add_argument("--work", action="store_true", help="from your copies in work/, to _build/work/_build/html")
     args = parser.parse_args(argv)
+    if args.work and not paths.lesson_paths():
+        parser.error(f"there are no lessons in {paths.NOTEBOOKS}: make lab puts your copies there")
+    try:
+        with turn(paths.BUILD / "build.lock", f"building into {paths.BUILD}"):
+            return build(args)
+    except (IntegrityError, NoNetworkError) as error:
+        print(f"the book: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nstopped; lessons that ended are kept, so the next build goes on from there", file=sys.stderr)
+        return 130
+
+
+def build(args: argparse.Namespace) -> int:
+    """The steps of the build, in order; its exit status."""
     start = time.perf_counter()
     if args.fresh:
         for folder in (paths.CACHE, paths.STAGING, paths.HTML, paths.BUILD / ".doctrees"):
             clear(folder)
 
-    local_scripts = vendor_scripts()
+    local_scripts = vendor_scripts(online=args.online_scripts)
     staging = Staging()
     film = None if args.no_film else showcase.make_showcase(stale=args.stale)
     showcase.stage_showcase(staging, film, playground=local_scripts)
@@ -54,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     lessons = [] if args.no_lessons else paths.lesson_paths()
     if args.only is not None:
         lessons = [p for p in lessons if any(p.stem.startswith(name) for name in args.only)]
-    runs = run_lessons(lessons, test=args.test, stale=args.stale, jobs=args.jobs)
+    runs = run_lessons(lessons, test=args.test, stale=args.stale, jobs=args.jobs, exercises=not args.work)
     good = [run for run in runs if not run.problems]
     stage_sources(staging, [run.name for run in good])
     stage_notebooks(staging, good)

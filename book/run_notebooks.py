@@ -8,20 +8,33 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import shutil
+import signal
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
+from bookbuild.isolation import isolate
+
+if __name__ == "__main__":
+    isolate()  # before the first import of something that another Python may have too
+
 import nbformat
 from bookbuild import paths
-from bookbuild.notebooks import NotebookRun, load_parameters, package_digest, run_notebook
+from bookbuild.digest import package_digest
+from bookbuild.notebooks import NotebookRun, load_parameters, run_notebook
 from bookbuild.waits import broken_promises
 
 
 def run_lessons(
-    sources: Sequence[Path], *, test: bool = False, cache: bool = True, stale: bool = False, jobs: int = 1
+    sources: Sequence[Path],
+    *,
+    test: bool = False,
+    cache: bool = True,
+    stale: bool = False,
+    jobs: int = 1,
+    exercises: bool = True,
 ) -> list[NotebookRun]:
     """Run lessons and print a line about each.
 
@@ -31,6 +44,7 @@ def run_lessons(
         cache: Use and store results by the hash of notebook, package and parameters.
         stale: Take the newest stored result of each, old or not, and run only what has none (for drafts).
         jobs: Lessons that run at a time. More than one is quicker in all, and the times that lessons print are longer.
+        exercises: Stubs have to fail their checks and solutions to pass them; False for a learner's copies.
 
     Returns:
         One run a notebook, failed ones included, in the order of ``sources``.
@@ -38,7 +52,7 @@ def run_lessons(
     parameters = load_parameters(paths.TEST_PARAMETERS if test else paths.BOOK_PARAMETERS)
     package = package_digest() if cache else None
     # The lessons' statements are about the book's runs; the tests' are too small for some.
-    options = {"package": package, "stale": stale, "claims": not test}
+    options = {"package": package, "stale": stale, "claims": not test and exercises, "exercises": exercises}
     calls = [partial(run_notebook, p, parameters.get(p.stem, {}), **options) for p in sources]
     runs: list[NotebookRun] = []
     if jobs <= 1:
@@ -48,12 +62,23 @@ def run_lessons(
             _report(runs[-1])
         return runs
     # Fresh processes, not threads: each sets the environment of its kernel.
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=_leave_stopping_to_us) as pool:
         print(f"{len(sources)} lessons, {jobs} at a time …", flush=True)
-        for future in [pool.submit(call) for call in calls]:
-            runs.append(future.result())
-            _report(runs[-1])
+        try:
+            for future in [pool.submit(call) for call in calls]:
+                runs.append(future.result())
+                _report(runs[-1])
+        except KeyboardInterrupt:
+            for process in list(pool._processes.values()):
+                process.terminate()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     return runs
+
+
+def _leave_stopping_to_us() -> None:
+    """Ctrl-C reaches every process of the terminal; one of them says so."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _report(run: NotebookRun) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import copy
 import hashlib
 import json
@@ -19,15 +20,15 @@ from typing import Any
 import nbformat
 import yaml
 from nbformat import NotebookNode
-from traitlets import default
 
 from . import paths
 from .claims import claim_problems
 from .exercises import add_second_checks, check_problems, fold_second_checks, tags_of
+from .kernels import KERNEL, own_kernel
 from .machine import describe_machine
+from .turns import own_folder, turn
 from .waits import with_measured_waits
 
-KERNEL = "python3"
 CELL_TIMEOUT_S = 900
 _CACHE_VERSION = "1"
 
@@ -98,33 +99,39 @@ def with_parameters(notebook: NotebookNode, values: Parameters) -> NotebookNode:
     return result
 
 
-def package_digest() -> str:
-    """A hash of everything in the package and of the pinned versions."""
-    digest = hashlib.sha256()
-    files = [p for p in paths.PACKAGE.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
-    for path in [*sorted(files), paths.ROOT / "requirements.lock"]:
-        if path.is_file():
-            digest.update(path.relative_to(paths.ROOT).as_posix().encode())
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
-
-
 def run_notebook(
-    source: Path, parameters: Parameters, *, package: str | None = None, stale: bool = False, claims: bool = False
+    source: Path,
+    parameters: Parameters,
+    *,
+    package: str | None = None,
+    stale: bool = False,
+    claims: bool = False,
+    exercises: bool = True,
 ) -> NotebookRun:
-    """Run a notebook, or take the stored result of an equal run.
+    """Run a notebook, or take the stored result of an equal run. Two processes do not disturb each other.
 
     Args:
         source: The lesson.
         parameters: Values for its ``parameters`` cell.
-        package: The result of :func:`package_digest`, which keys the stored results; None runs it in any case.
+        package: The result of :func:`.digest.package_digest`, which keys the stored results; None runs it in any case.
         stale: Take the newest stored result whatever it was made from, if there is one (for drafts).
         claims: A statement of the lesson that its run contradicts is a problem. Small parameters contradict some.
+        exercises: Stubs have to fail their checks and solutions to pass them; False for a learner's copy.
 
     Returns:
         The run. A notebook that raises gives a run with problems, it does not raise here.
     """
-    prepared = add_second_checks(with_parameters(nbformat.read(source, as_version=4), parameters))
+    prepared = with_parameters(nbformat.read(source, as_version=4), parameters)
+    prepared = add_second_checks(prepared) if exercises else prepared
+    with contextlib.ExitStack() as stack:
+        if package is not None:  # whoever comes second finds the first one's result, if they are equal
+            stack.enter_context(turn(paths.CACHE / "notebooks" / f"{source.stem}.lock", f"running {source.stem}"))
+        return _run_or_take(source, prepared, package, stale, claims, exercises)
+
+
+def _run_or_take(
+    source: Path, prepared: NotebookNode, package: str | None, stale: bool, claims: bool, exercises: bool
+) -> NotebookRun:
     store: Path | None = None
     if package is not None:
         content = json.dumps([(c.cell_type, c.source, tags_of(c)) for c in prepared.cells])
@@ -133,9 +140,10 @@ def run_notebook(
         if stale and (stored := sorted(store.parent.glob("*/run.json"), key=lambda path: path.stat().st_mtime)):
             store = stored[-1].parent
         if (store / "run.json").is_file():
+            os.utime(store / "run.json")  # in use: not among the old ones that are forgotten
             found = NotebookRun(**{**_load_run(store / "run.json"), "cached": True})
             return _with_claims(found) if claims else found
-    run = _execute(source.stem, prepared)
+    run = _execute(source.stem, prepared, exercises)
     run = _with_claims(run) if claims else run
     if store is not None and not run.problems:
         _forget_old_runs(store.parent)
@@ -170,8 +178,8 @@ def _with_claims(run: NotebookRun) -> NotebookRun:
     return NotebookRun(**{**asdict(run), "problems": tuple(found)})
 
 
-def _forget_old_runs(folder: Path, keep: int = 3) -> None:
-    """Leave the newest few: the book and the tests run with different parameters."""
+def _forget_old_runs(folder: Path, keep: int = 5) -> None:
+    """Leave the newest few: the book, the tests and learners' copies all run with their own cells."""
     runs = sorted(folder.glob("*/run.json"), key=lambda path: path.stat().st_mtime) if folder.is_dir() else []
     for path in runs[: max(0, len(runs) - keep)]:
         shutil.rmtree(path.parent)
@@ -182,27 +190,15 @@ def _load_run(path: Path) -> dict[str, Any]:
     return {**data, "problems": tuple(data["problems"]), "noise": tuple(data["noise"])}
 
 
-def _execute(name: str, prepared: NotebookNode) -> NotebookRun:
+def _execute(name: str, prepared: NotebookNode, exercises: bool) -> NotebookRun:
     import papermill
-    from jupyter_client.manager import AsyncKernelManager
     from papermill.exceptions import PapermillExecutionError
 
-    class QuietKernelManager(AsyncKernelManager):
-        """Talks to the kernel through files where the system can: nothing listens on a port, nothing warns of it."""
-
-        @default("transport")
-        def _local_transport(self) -> str:
-            return "ipc" if os.name == "posix" else "tcp"
-
-    folder = paths.RUNS / name
+    folder = own_folder(paths.RUNS / name)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     source, executed = folder / f"{name}.source.ipynb", folder / f"{name}.ipynb"
     nbformat.write(prepared, source)
-    # The lessons import the package of this checkout, whatever else may be installed.
-    path = os.pathsep.join(p for p in (str(paths.ROOT), os.environ.get("PYTHONPATH", "")) if p)
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = path
     problems: list[str] = []
     start = time.perf_counter()
     try:
@@ -213,23 +209,18 @@ def _execute(name: str, prepared: NotebookNode) -> NotebookRun:
             cwd=str(folder),
             progress_bar=False,
             execution_timeout=CELL_TIMEOUT_S,
-            kernel_manager_class=QuietKernelManager,
+            kernel_manager_class=own_kernel(folder),
         )
     except PapermillExecutionError as error:
         problems.append(_error_line(prepared, error))
     except Exception as error:  # a kernel that died or timed out: say so, keep what there is, go on with the next
         problems.append(f"{type(error).__name__}: {str(error).strip().splitlines()[-1] if str(error).strip() else ''}")
-    finally:
-        if before is None:
-            os.environ.pop("PYTHONPATH")
-        else:
-            os.environ["PYTHONPATH"] = before
     seconds = time.perf_counter() - start
     noise: list[str] = []
     if executed.is_file():
         done = nbformat.read(executed, as_version=4)
         noise = stderr_noise(done)
-        if not problems:
+        if not problems and exercises:
             problems += check_problems(done)
     finished = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
     return NotebookRun(name, str(executed), seconds, describe_machine(), finished, tuple(problems), tuple(noise))

@@ -9,7 +9,15 @@ ROOT = Path(__file__).resolve().parents[2]
 """The repository."""
 
 BOOK = ROOT / "book"
-NOTEBOOKS = ROOT / "notebooks"
+SOURCES = ROOT / "notebooks"
+"""The lessons as they are written."""
+
+WORK = Path(os.environ.get("CARTPOLE_BOOK_WORK") or ROOT / "work")
+"""The learner's copies of them, which JupyterLab opens; git ignores it."""
+
+NOTEBOOKS = Path(os.environ.get("CARTPOLE_BOOK_NOTEBOOKS") or SOURCES)
+"""The lessons that are built: a book can be made from a learner's copies."""
+
 PACKAGE = ROOT / "cartpole_lab"
 TOC = ROOT / "_toc.yml"
 CONFIG = ROOT / "_config.yml"

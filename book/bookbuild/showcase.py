@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -15,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from . import paths
-from .notebooks import package_digest
+from .digest import package_digest
+from .isolation import kernel_environment
 from .stage import Staging
+from .turns import turn
 
 _SCRIPT = paths.BOOK / "film.py"
 
@@ -30,6 +31,11 @@ def make_showcase(*, stale: bool = False) -> Path | None:
     Returns:
         The folder that ``film.py`` filled; None when it failed, which is printed.
     """
+    with turn(paths.CACHE / "showcase.lock", "filming for the front page"):
+        return _film_or_take(stale)
+
+
+def _film_or_take(stale: bool) -> Path | None:
     key = hashlib.sha256((package_digest() + _SCRIPT.read_text(encoding="utf-8")).encode()).hexdigest()[:20]
     folder = paths.CACHE / f"showcase-{key}"
     if stale:
@@ -40,10 +46,9 @@ def make_showcase(*, stale: bool = False) -> Path | None:
     for old in paths.CACHE.glob("showcase-*"):
         shutil.rmtree(old)
     folder.mkdir(parents=True)
-    path = os.pathsep.join(p for p in (str(paths.ROOT), os.environ.get("PYTHONPATH", "")) if p)
     with (folder / "film.log").open("w", encoding="utf-8") as log:
         command = [sys.executable, str(_SCRIPT), str(folder)]
-        status = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, stdout=log, stderr=log, check=False)
+        status = subprocess.run(command, env=kernel_environment(folder), stdout=log, stderr=log, check=False)
     if status.returncode == 0 and (folder / "result.json").is_file():
         return folder
     tail = (folder / "film.log").read_text(encoding="utf-8").strip().splitlines()[-3:]

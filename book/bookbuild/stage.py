@@ -28,8 +28,8 @@ class Staging:
     Files that were not written again by :meth:`finish` are left over from an earlier build and are deleted there.
     """
 
-    def __init__(self, root: Path = paths.STAGING) -> None:
-        self.root = root
+    def __init__(self, root: Path | None = None) -> None:
+        self.root = root or paths.STAGING
         self._kept: set[Path] = set()
 
     def write(self, name: str, data: str | bytes) -> None:

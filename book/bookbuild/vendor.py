@@ -11,57 +11,100 @@ import hashlib
 import importlib.util
 import io
 import json
+import os
 import shutil
 import subprocess
 import tarfile
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from . import paths
+from .turns import turn
 
 MANIFEST = Path(__file__).with_name("vendor.json")
 _STAMP = "fetched.txt"
+_answered: list[str] = []
+"""What a registry has answered to in this process."""
+
+ANSWER_WITHIN_S = 10
+"""Seconds within which a registry has to answer at all."""
+
+ARCHIVE_WITHIN_S = 300
+"""Seconds that one archive may take: ten megabytes on a slow line."""
 
 
 class IntegrityError(RuntimeError):
     """A package's archive isn't the one that was pinned."""
 
 
-def vendor_scripts() -> bool:
+class NoNetworkError(RuntimeError):
+    """A package is neither in the cache nor to be had now; the message is one line."""
+
+
+def vendor_scripts(*, online: bool = False) -> bool:
     """Fill ``_build/vendor`` unless it already holds what the manifest asks for.
 
+    Archives that were fetched once are kept, so that a build after the first needs no network, whatever changed.
+
+    Args:
+        online: Leave the scripts to public servers.
+
     Returns:
-        True when the scripts are there; False when npm is missing, in which case the pages have to link public servers.
+        True when the scripts are there; False when npm is missing, or ``online``: the pages link public servers then.
 
     Raises:
         IntegrityError: An archive has another hash than the pinned one.
-        RuntimeError: npm could not deliver a package; its own words are in the message.
+        NoNetworkError: npm could not deliver a package within the time limit; its own reason is in the message.
     """
     digest = hashlib.sha256(MANIFEST.read_bytes() + _anywidget_script().read_bytes()).hexdigest()
     stamp = paths.VENDOR / _STAMP
-    if stamp.is_file() and stamp.read_text(encoding="utf-8") == digest:
-        return True
-    npm = shutil.which("npm")
-    if npm is None:
-        print(
-            "npm is missing (it comes with Node.js): the pages will load MathJax, mermaid and the widget scripts from"
-        )
-        print(
-            "public servers, so they need a network to read. Install Node.js and build again to make them stand alone."
-        )
+    with turn(paths.VENDOR.parents[1] / "vendor.lock", "fetching the pages' scripts"):
+        if online:
+            shutil.rmtree(paths.VENDOR, ignore_errors=True)
+            return False
+        if stamp.is_file() and stamp.read_text(encoding="utf-8") == digest:
+            return True
+        packages = json.loads(MANIFEST.read_text(encoding="utf-8"))["packages"]
+        archives = {f"{p['name']}@{p['version']}": (_kept(p), p) for p in packages}
+        npm = shutil.which("npm")
+        if npm is None and not all(kept.is_file() for kept, _ in archives.values()):
+            print("npm is missing (it comes with Node.js): the pages will load MathJax, mermaid and the widget scripts")
+            print("from public servers, so they need a network to read. Install Node.js and build again to make them")
+            print("stand alone.")
+            shutil.rmtree(paths.VENDOR, ignore_errors=True)
+            return False
+        found = {spec: _archive(npm, spec, *entry) for spec, entry in archives.items()}
         shutil.rmtree(paths.VENDOR, ignore_errors=True)
-        return False
-    shutil.rmtree(paths.VENDOR, ignore_errors=True)
-    for package in json.loads(MANIFEST.read_text(encoding="utf-8"))["packages"]:
-        spec = f"{package['name']}@{package['version']}"
-        print(f"fetching {spec}", flush=True)
-        archive = _npm_pack(npm, spec)
-        check_integrity(spec, archive, package["integrity"])
-        _extract(archive, package["files"], paths.VENDOR)
-    target = paths.VENDOR / "widgets" / "anywidget.js"
-    shutil.copyfile(_anywidget_script(), target)
-    stamp.write_text(digest, encoding="utf-8")
+        for spec, (_, package) in archives.items():
+            _extract(found[spec], package["files"], paths.VENDOR)
+        shutil.copyfile(_anywidget_script(), paths.VENDOR / "widgets" / "anywidget.js")
+        stamp.write_text(digest, encoding="utf-8")
     return True
+
+
+def _kept(package: dict[str, Any]) -> Path:
+    """Where a fetched archive is kept: by its hash, so that another version has another place."""
+    name = hashlib.sha256(package["integrity"].encode()).hexdigest()[:20]
+    return paths.CACHE / "vendor" / f"{name}.tgz"
+
+
+def _archive(npm: str | None, spec: str, kept: Path, package: dict[str, Any]) -> bytes:
+    """A package's archive, checked: the one that is kept, else from npm."""
+    if kept.is_file() and _hash(archive := kept.read_bytes()) == package["integrity"]:
+        return archive
+    print(f"fetching {spec}", flush=True)
+    archive = _npm_pack(str(npm), spec)
+    check_integrity(spec, archive, package["integrity"])
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    new = kept.with_name(f"{kept.name}.{os.getpid()}")
+    new.write_bytes(archive)
+    os.replace(new, kept)
+    return archive
+
+
+def _hash(archive: bytes) -> str:
+    return "sha512-" + base64.b64encode(hashlib.sha512(archive).digest()).decode("ascii")
 
 
 def check_integrity(spec: str, archive: bytes, expected: str) -> None:
@@ -70,19 +113,51 @@ def check_integrity(spec: str, archive: bytes, expected: str) -> None:
     Raises:
         IntegrityError: They differ.
     """
-    found = "sha512-" + base64.b64encode(hashlib.sha512(archive).digest()).decode("ascii")
+    found = _hash(archive)
     if found != expected:
         raise IntegrityError(f"{spec} has the hash {found}, expected {expected}: not using it")
 
 
 def _npm_pack(npm: str, spec: str) -> bytes:
+    """Have npm fetch an archive. It asks once, and not the four times in a quarter of an hour that are its default.
+
+    Raises:
+        NoNetworkError: It answers with an error, or within the time limit with nothing.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        command = [npm, "pack", spec, "--pack-destination", folder, "--ignore-scripts", "--silent"]
-        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        patience = ["--fetch-retries=0", f"--fetch-timeout={1000 * ANSWER_WITHIN_S}", "--prefer-offline"]
+        quiet = ["--ignore-scripts", "--loglevel=error", "--no-update-notifier", "--no-fund", "--no-audit"]
+        try:
+            if not _answered:  # a few hundred bytes: without a network this fails soon, however large the archive
+                _npm([npm, "view", spec, "version", *patience, *quiet], folder, 1.3 * ANSWER_WITHIN_S)
+                _answered.append(spec)
+            _npm([npm, "pack", spec, "--pack-destination", folder, *patience, *quiet], folder, ARCHIVE_WITHIN_S)
+        except subprocess.TimeoutExpired as error:
+            raise NoNetworkError(_no_script(spec, f"no answer in {error.timeout:.0f} s")) from None
         archives = list(Path(folder).glob("*.tgz"))
-        if result.returncode or len(archives) != 1:
-            raise RuntimeError(f"'npm pack {spec}' failed: {(result.stderr or result.stdout).strip()}")
+        if len(archives) != 1:
+            raise NoNetworkError(_no_script(spec, "npm wrote no archive"))
         return archives[0].read_bytes()
+
+
+def _npm(command: list[str], folder: str, limit_s: float) -> None:
+    """Run npm; its own reason, in one line, if it fails. The process and what it started end with the time limit."""
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=limit_s)
+    if result.returncode == 0:
+        return
+    said = [line.removeprefix("npm error").removeprefix("npm ERR!").strip() for line in result.stderr.splitlines()]
+    reason = next((line for line in said if line.startswith(("request to", "network request"))), None)
+    code = next((line for line in said if line.startswith("code ")), "npm failed")
+    raise NoNetworkError(
+        _no_script(command[2], reason.split(", reason: ")[-1] if reason else code.removeprefix("code "))
+    )
+
+
+def _no_script(spec: str, reason: str) -> str:
+    return (
+        f"cannot fetch {spec} ({reason}): build once with a network, which keeps it, or leave the pages' scripts to "
+        "public servers: make book ARGS=--online-scripts"
+    )
 
 
 def _extract(archive: bytes, files: dict[str, str], target: Path) -> None:

@@ -26,7 +26,9 @@ def html() -> Path:
     """The folder of the built book; ``CARTPOLE_BOOK_HTML`` names one that is there already."""
     if given := os.environ.get("CARTPOLE_BOOK_HTML"):
         return Path(given).resolve()
-    output = ROOT / "_build" / "test"
+    from bookbuild.turns import own_folder
+
+    output = own_folder(ROOT / "_build" / "test")  # a test run beside this one has its own
     environment = {**os.environ, "CARTPOLE_BOOK_OUTPUT": str(output)}
     command = [sys.executable, str(ROOT / "book" / "build.py"), "--test", f"--jobs={os.cpu_count() or 1}"]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

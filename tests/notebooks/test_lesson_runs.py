@@ -6,7 +6,8 @@ from pathlib import Path
 
 import nbformat
 from bookbuild import paths
-from bookbuild.notebooks import load_parameters, package_digest, run_notebook
+from bookbuild.digest import package_digest
+from bookbuild.notebooks import load_parameters, run_notebook
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
 import pytest
-from bookbuild import notebooks, paths
+from bookbuild import digest, notebooks, paths
 from bookbuild.exercises import add_second_checks, find_exercises, fold_second_checks, output_text, tags_of
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
@@ -27,10 +32,10 @@ def run_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(paths, "RUNS", tmp_path / "run")
     monkeypatch.setattr(paths, "CACHE", tmp_path / "cache")
 
-    def run(*cells: tuple[str, str], parameters: dict | None = None, package: str | None = None):
+    def run(*cells: tuple[str, str], parameters: dict | None = None, package: str | None = None, exercises: bool = True):
         path = tmp_path / "00_tiny.ipynb"
         nbformat.write(lesson_with(*cells), path)
-        return notebooks.run_notebook(path, parameters or {}, package=package), path
+        return notebooks.run_notebook(path, parameters or {}, package=package, exercises=exercises), path
 
     return run
 
@@ -98,3 +103,148 @@ def test_second_checks_come_and_go() -> None:
     prepared = add_second_checks(original)
     assert len(prepared.cells) == len(original.cells) + 1
     assert [c.source for c in fold_second_checks(prepared).cells] == [c.source for c in original.cells]
+
+
+def test_a_learners_copy_may_be_solved_or_not(run_cells) -> None:
+    run, path = run_cells(("exercise", SOLUTION), ("check", CHECK), ("solution", SOLUTION), exercises=False)
+    assert run.problems == ()
+    assert output_text(notebooks.page_notebook(run, path).cells[2]).strip() == "✓ right"
+
+
+##
+# One environment, whatever else is on the machine
+##
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Another Python's packages on the path, its kernel registered as python3, a start-up file of IPython's."""
+    bad, kernels = tmp_path / "bad", tmp_path / "share" / "kernels" / "python3"
+    for name in ("yaml", "nbformat", "numpy"):
+        (bad / name).mkdir(parents=True)
+        (bad / name / "__init__.py").write_text("raise ImportError('of another Python')")
+    kernels.mkdir(parents=True)
+    spec = {"argv": ["/opt/conda/bin/python", "-f", "{connection_file}"], "display_name": "Python 3", "language": "python"}
+    (kernels / "kernel.json").write_text(json.dumps(spec))
+    startup = tmp_path / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "00.py").write_text("leaked = True")
+    (tmp_path / "matplotlibrc").write_text("lines.linewidth: 77")
+    monkeypatch.setenv("PYTHONPATH", str(bad))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "share"))
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setenv("MATPLOTLIBRC", str(tmp_path / "matplotlibrc"))
+    return bad
+
+
+def test_a_lesson_runs_in_this_environment(elsewhere: Path, run_cells) -> None:
+    looks = "import sys, os, yaml, numpy, matplotlib, cartpole_lab; print(sys.executable, os.environ['PYTHONPATH'])"
+    more = "print('leaked' in globals(), matplotlib.rcParams['lines.linewidth'])"
+    run, _ = run_cells(("", f"{looks}; {more}"))
+    assert run.problems == () and run.noise == ()
+    text = output_text(nbformat.read(run.executed, as_version=4).cells[1]).split()
+    assert text == [sys.executable, str(paths.ROOT), "False", "1.5"]
+    assert os.environ["PYTHONPATH"] == str(elsewhere), "this process's own variables stay as they were"
+
+
+@pytest.mark.parametrize("script", ["build.py", "run_notebooks.py"])
+def test_the_scripts_leave_another_python_out_and_say_so(elsewhere: Path, script: str) -> None:
+    command = [sys.executable, str(paths.BOOK / script), "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    said = [line for line in done.stdout.splitlines() if line.startswith("left out, ")]
+    assert [line.split(": ")[1].split("=")[0] for line in said] == ["PYTHONPATH", "JUPYTER_PATH"]
+
+
+def test_results_are_keyed_by_what_is_installed_and_switched(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = digest.package_digest()
+    monkeypatch.setenv("CARTPOLE_LAB_A_SWITCH", "off")
+    switched = digest.package_digest()
+    real = digest.importlib.metadata.distributions
+    monkeypatch.setattr(digest.importlib.metadata, "distributions", lambda: [d for d in real() if d.name != "torch"])
+    assert len({before, switched, digest.package_digest()}) == 3
+
+
+def test_stray_files_run_no_lesson_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "cartpole_lab"
+    (package / "tasks").mkdir(parents=True)
+    (package / "tasks" / "a.py").write_text("x = 1")
+    (tmp_path / "requirements.lock").write_text("")
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    monkeypatch.setattr(paths, "PACKAGE", package)
+    monkeypatch.setattr(digest.importlib.metadata, "distributions", list)
+    before = digest.package_digest()
+    strays = [".DS_Store", "a.py~", ".a.py.swp", "#a.py#", ".#a.py", "a.py.orig", "a.bak", "__pycache__/a.cpython-312.pyc"]
+    strays += [".ipynb_checkpoints/a-checkpoint.py", "Thumbs.db", "__pycache__/x.py"]
+    for name in strays:
+        path = package / "tasks" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("y = 2")
+        assert digest.package_digest() == before, name
+    (package / "tasks" / "a.py").write_text("x = 2")
+    assert digest.package_digest() != before
+
+
+def test_every_file_of_the_package_counts() -> None:
+    command = ["git", "ls-files", "cartpole_lab"]
+    tracked = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, check=True).stdout.split()
+    files = {path.relative_to(paths.ROOT).as_posix() for path in digest.package_files()}
+    assert {name for name in tracked if (paths.ROOT / name).is_file()} <= files
+
+
+##
+# Two at once, and stopped in the middle
+##
+
+RUN_ONE = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from bookbuild.notebooks import run_notebook
+run = run_notebook(Path(sys.argv[2]), {"who": sys.argv[3]})
+print(run.problems, run.executed)
+sys.exit(bool(run.problems))
+"""
+
+
+def test_two_at_once_run_apart(tmp_path: Path) -> None:
+    path = tmp_path / "00_tiny.ipynb"
+    work = "import pathlib, time\npathlib.Path(who).touch()\ntime.sleep(2)\nprint(who, *pathlib.Path('.').glob('[ab]'))"
+    nbformat.write(lesson_with(("parameters", "who = 'x'  # a name"), ("", work), ("", "1 / (who == 'b')")), path)
+    environment = {**os.environ, "CARTPOLE_BOOK_OUTPUT": str(tmp_path)}
+    command = [sys.executable, "-c", RUN_ONE, str(paths.BOOK), str(path)]
+    options = {"env": environment, "stdout": subprocess.PIPE, "text": True}
+    both = [subprocess.Popen([*command, who], **options) for who in "ab"]
+    printed = [process.communicate(timeout=120)[0] for process in both]
+    assert [process.returncode for process in both] == [1, 0], printed
+    assert "ZeroDivisionError" in printed[0]
+    for who, text in zip("ab", printed, strict=True):
+        kept = nbformat.read(text.split()[-1], as_version=4)
+        cell = next(cell for cell in kept.cells if "time.sleep" in cell.source)
+        assert output_text(cell).split() == [who, who], "it runs in a folder of its own, and what is kept is its own"
+
+
+def test_whoever_comes_second_waits_and_says_so(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; sys.path.insert(0, sys.argv[1]); from pathlib import Path; from bookbuild.turns import turn\n"
+        "with turn(Path(sys.argv[2]), 'at work'):\n    print('begins', time.time()); time.sleep(1); print('ends', time.time())"
+    )
+    command = [sys.executable, "-c", code, str(paths.BOOK), str(tmp_path / "a" / "lock")]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    printed = [process.communicate(timeout=60)[0].splitlines() for process in both]
+    first, second = sorted(printed, key=lambda lines: float(lines[-1].split()[1]))
+    assert len(first) == 2 and second[0] == "another process is at work: waiting for it"
+    assert float(second[1].split()[1]) >= float(first[-1].split()[1])
+
+
+def test_stopping_a_build_is_one_line(tmp_path: Path) -> None:
+    command = [sys.executable, str(paths.BOOK / "build.py"), "--test", "--no-film", "--only", "05", "--online-scripts"]
+    environment = {**os.environ, "CARTPOLE_BOOK_OUTPUT": str(tmp_path), "CARTPOLE_LAB_RUN_AGAIN": str(tmp_path)}
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
+    process = subprocess.Popen(command, env=environment, **options)
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("[ 1/1] 05_")
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said.strip() == "stopped; lessons that ended are kept, so the next build goes on from there"
