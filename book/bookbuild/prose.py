@@ -188,8 +188,8 @@ def lesson_texts(notebook: NotebookNode) -> Iterator[tuple[str, str]]:
 
 
 _COMPARES = re.compile(
-    r"\b(?:worse|better|more|most|fewer|fewest|half(?!-| an? )|none|nobody|hardly|nearly|almost|longer|shorter|higher|lower|"
-    r"faster|slower|larger|smaller|too (?:high|low)|as (?:good|many|much|long) as)\b",
+    r"\b(?:worse|better|more|most|fewer|fewest|half(?!-| an? )|none|nobody|hardly|nearly|almost|longer|shorter|higher|"
+    r"lower|faster|slower|larger|smaller|too (?:high|low)|as (?:good|many|much|long) as)\b",
     flags=re.I,
 )
 

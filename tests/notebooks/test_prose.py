@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import re
+
 import pytest
 from bookbuild import claims as claims_of
-from bookbuild import prose, waits
+from bookbuild import constants, paths, prose, waits
 from bookbuild.constants import Sources, code_constants, package_constants, with_other_units
 from bookbuild.prose import unfounded_numbers
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
@@ -68,6 +71,15 @@ def test_a_comparison_needs_a_claim() -> None:
     claim = new_code_cell('claims({"the tested policy is worse": a < b})', metadata={"tags": ["claim"]})
     assert len(prose.unchecked_comparisons(new_notebook(cells=[said]))) == 1
     assert prose.unchecked_comparisons(new_notebook(cells=[said, claim])) == []
+
+
+def test_lesson_11_draws_what_was_recorded() -> None:
+    """The recorded line stands in the lesson's code as numbers: they are those of the record."""
+    rows = re.findall(r"^\| ([\d,]+) \| ([\d,]+) \|", constants.measured_records()["speed_gpu.txt"], flags=re.M)
+    recorded = [[float(value.replace(",", "")) for value in column] for column in zip(*rows, strict=True)]
+    lesson = (paths.NOTEBOOKS / "11_bigger_machines.ipynb").read_text(encoding="utf-8")
+    drawn = re.search(r"plt\.loglog\((\[[\d, ]+\]), (\[[\d, ]+\])", lesson)
+    assert drawn and [ast.literal_eval(part) for part in drawn.groups()] == recorded
 
 
 def test_claims_tell_the_reader_and_the_build(capsys: pytest.CaptureFixture[str], monkeypatch) -> None:

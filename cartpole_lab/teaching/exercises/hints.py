@@ -11,6 +11,25 @@ class Hint(Exception):
     """What is wrong with an answer, and what to look at."""
 
 
+def number_of(value: Any, name: str) -> float:
+    """``value`` as a float.
+
+    Raises:
+        Hint: It is nothing, or more than one number.
+    """
+    import numpy as np
+
+    if value is None or value is ...:
+        raise Hint(f"{name} returned {value!r}, expected one number")
+    try:
+        array = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        raise Hint(f"{name} returned a {type(value).__name__}, expected one number") from None
+    if array.size != 1:
+        raise Hint(f"{name} returned shape {array.shape}, expected one number")
+    return float(array.reshape(()))
+
+
 def says(praise: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Turn a function that raises :class:`Hint` on a wrong answer into a check that prints its verdict.
 

@@ -1,14 +1,15 @@
-"""Checks of lesson 3: a reward term of one's own, and what the last state of an episode is worth."""
+"""Checks of lesson 3: a reward term, what the last state of an episode is worth, and the price of a crash."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from cartpole_lab.teaching.exercises.acting import tensor_of_shape
-from cartpole_lab.teaching.exercises.hints import Hint, says
+from cartpole_lab.teaching.exercises.hints import Hint, number_of, says
 
 if TYPE_CHECKING:
     import gymnasium as gym
@@ -58,22 +59,54 @@ def check_value_target(value_target: Callable[..., Any]) -> None:
         value_target: Takes rewards, values of the next states, two flags (shape ``(n,)`` each) and the discount;
             returns shape ``(n,)``.
     """
-    reward, next_value = torch.tensor([0.1, 0.2, 0.3]), torch.tensor([2.0, 3.0, 4.0])
-    terminated, truncated = torch.tensor([False, True, False]), torch.tensor([False, False, True])
+    reward, next_value = torch.tensor([0.1, 0.2, 0.3, 0.4]), torch.tensor([2.0, 3.0, 4.0, 5.0])
+    # the last one failed in the very step in which its time was up
+    terminated = torch.tensor([False, True, False, True])
+    truncated = torch.tensor([False, False, True, True])
     gamma = 0.5
-    got = tensor_of_shape(
-        value_target(reward, next_value, terminated, truncated, gamma), (3,), "one target an environment"
-    )
+    given = [t.clone() for t in (reward, next_value, terminated, truncated)]
+    got = tensor_of_shape(value_target(*given, gamma), (4,), "one target an environment")
     goes_on = reward + gamma * next_value
+    expected = torch.where(terminated, reward, goes_on)
     if torch.allclose(got, goes_on):
         raise Hint("the second environment failed: nothing follows, so its next value must not count")
     if torch.allclose(got, torch.where(terminated | truncated, reward, goes_on)):
         raise Hint("a time-out is not the policy's fault: the third environment would have gone on earning")
     if torch.allclose(got, torch.where(truncated, reward, goes_on)):
         raise Hint("the other way round: a failure cuts the future off, a time-out does not")
-    if torch.allclose(got, torch.where(terminated, torch.zeros(3), goes_on)):
+    if torch.allclose(got, torch.where(terminated & ~truncated, reward, goes_on)):
+        raise Hint("the fourth environment failed in the step in which its time was up: a failure is a failure")
+    if torch.allclose(got, torch.where(terminated, torch.zeros(4), goes_on)):
         raise Hint("the failed environment still gets the reward of this step")
     if torch.allclose(got, torch.where(terminated, reward, reward + next_value)):
         raise Hint("gamma is missing: what comes later counts a little less")
-    if not torch.allclose(got, torch.where(terminated, reward, goes_on)):
-        raise Hint(f"targets {got.tolist()}, expected {torch.where(terminated, reward, goes_on).tolist()}")
+    if not torch.allclose(got, expected):
+        raise Hint(f"targets {got.tolist()}, expected {expected.tolist()}")
+    if not all(torch.equal(a, b) for a, b in zip(given, (reward, next_value, terminated, truncated), strict=True)):
+        raise Hint("the caller's tensors changed: make new ones instead of writing into them")
+    if not torch.allclose(
+        value_target(reward, next_value, terminated, truncated, 0.9)[0], torch.tensor(0.1 + 0.9 * 2.0)
+    ):
+        raise Hint("right for gamma = 0.5 only: take it from the argument")
+
+
+@says("a rate per second, charged for one step: that is why it looks so large")
+def check_crash_weight(crash_weight: Callable[..., Any]) -> None:
+    """Check ``crash_weight(price, step_dt)``: the weight with which one failure costs ``price``.
+
+    Args:
+        crash_weight: Takes the price [points, positive] and the length of a step [s]; returns the weight [1/s].
+    """
+    got = number_of(crash_weight(2.0, 1 / 60), "crash_weight")
+    if math.isclose(got, 120.0):
+        raise Hint("right in size; a cost needs a negative weight, or the reward *pays* for a crash")
+    if math.isclose(got, -2.0):
+        raise Hint("−2 is charged for one step of 1/60 s, which makes 0.033: divide by the length of the step")
+    if math.isclose(got, -2.0 / 60, rel_tol=1e-3):
+        raise Hint("the reward manager multiplies by step_dt already; to undo that, divide")
+    if math.isclose(got, -2.0 * 300) or math.isclose(got, -2.0 / 5):
+        raise Hint("the term pays in the one step in which the cart fails, not over the whole episode")
+    if not math.isclose(got, -120.0, rel_tol=1e-6):
+        raise Hint(f"a price of 2 with steps of 1/60 s gives {got:g}, expected -120")
+    if not math.isclose(number_of(crash_weight(3.0, 0.05), "crash_weight"), -60.0, rel_tol=1e-6):
+        raise Hint("right for steps of 1/60 s only: take the length of a step from the argument")

@@ -9,17 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from cartpole_lab.teaching.exercises.hints import Hint, says
-
-
-def _number(value: Any, name: str) -> float:
-    """``value`` as a float."""
-    if value is None or value is ...:
-        raise Hint(f"{name} returned {value!r}, expected one number")
-    array = np.asarray(value, dtype=float)
-    if array.size != 1:
-        raise Hint(f"{name} returned shape {array.shape}, expected one number")
-    return float(array.reshape(()))
+from cartpole_lab.teaching.exercises.hints import Hint, number_of, says
 
 
 @says("four times the episodes, half the doubt")
@@ -30,7 +20,7 @@ def check_standard_error(standard_error: Callable[[torch.Tensor], Any]) -> None:
         standard_error: Takes a tensor of shape ``(episodes,)``; returns one number.
     """
     values = torch.randn(400, generator=torch.Generator().manual_seed(1)) * 0.4 + 4.8
-    got, spread = _number(standard_error(values), "standard_error"), float(values.std())
+    got, spread = number_of(standard_error(values), "standard_error"), float(values.std())
     expected = spread / math.sqrt(400)
     if math.isclose(got, spread, rel_tol=0.02):
         raise Hint(f"{got:.3f} is the spread of the episodes; their mean is known better: divide by √n, here √400")
@@ -52,7 +42,7 @@ def check_settle_time(settle_time: Callable[..., Any]) -> None:
     """
     band, dt = 0.1, 0.5
     swings = np.array([0.5, 0.05, -0.3, -0.2, 0.05, 0.0, 0.02])
-    got = _number(settle_time(swings, dt, band), "settle_time")
+    got = number_of(settle_time(swings, dt, band), "settle_time")
     if math.isclose(got, 0.5):
         raise Hint("0.5 s is when this pole first passes the band; it swings out on the other side after that")
     if math.isclose(got, 4):
@@ -63,9 +53,9 @@ def check_settle_time(settle_time: Callable[..., Any]) -> None:
         raise Hint(f"{got:g} s: look at |angle|, the pole may lean to either side")
     if not math.isclose(got, 2.0):
         raise Hint(f"angles {swings.tolist()} rad, {dt} s apart, band ±{band} rad, give {got:g} s, expected 2 s")
-    if _number(settle_time(np.full(4, 0.01), dt, band), "settle_time") != 0.0:
+    if number_of(settle_time(np.full(4, 0.01), dt, band), "settle_time") != 0.0:
         raise Hint("a pole that is never outside the band stands from 0 s on")
-    if not math.isnan(_number(settle_time(np.array([0.0, 0.0, 0.3]), dt, band), "settle_time")):
+    if not math.isnan(number_of(settle_time(np.array([0.0, 0.0, 0.3]), dt, band), "settle_time")):
         raise Hint("a pole that ends outside the band never came to stand: return NaN")
 
 
@@ -83,7 +73,7 @@ def check_over_seeds(over_seeds: Callable[..., Any]) -> None:
     answer = over_seeds({seed: values.clone() for seed, values in returns.items()})
     if not isinstance(answer, (tuple, list)) or len(answer) != 2:
         raise Hint(f"this returns {type(answer).__name__}, expected a pair: the mean, and the spread between seeds")
-    mean, spread = _number(answer[0], "the first of the pair"), _number(answer[1], "the second of the pair")
+    mean, spread = number_of(answer[0], "the first of the pair"), number_of(answer[1], "the second of the pair")
     if math.isclose(spread, float(together.std()), rel_tol=1e-3):
         raise Hint(f"{spread:.3f} is the spread of all episodes; take each seed's mean first, then their spread")
     if math.isclose(spread, float(means.mean()), rel_tol=1e-3) and math.isclose(mean, float(means.std()), rel_tol=1e-3):

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cartpole_lab.teaching.exercises.hints import Hint, says
-from cartpole_lab.teaching.exercises.measuring import _number
+from cartpole_lab.teaching.exercises.hints import Hint, number_of, says
 
 _DT = 1 / 60
 
@@ -25,7 +24,7 @@ def check_pays(pays: Callable[..., Any]) -> None:
     terms = {"alive": np.ones(120), "pole_pos": 0.25 * np.exp(-steps / 30)}
     weights = {"alive": 1.0, "pole_pos": -2.0}
     expected = sum(weights[n] * terms[n].sum() for n in terms) * _DT
-    got = _number(pays(terms, weights, _DT), "pays")
+    got = number_of(pays(terms, weights, _DT), "pays")
     if math.isclose(got, expected / _DT, rel_tol=1e-4):
         raise Hint(f"{got:.1f} for 2 s: a weight is a rate per second, so multiply by step_dt")
     if math.isclose(got, sum(t.sum() for t in terms.values()) * _DT, rel_tol=1e-4):

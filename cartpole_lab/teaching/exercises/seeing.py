@@ -9,8 +9,7 @@ from typing import Any
 import torch
 
 from cartpole_lab.teaching.exercises.acting import tensor_of_shape
-from cartpole_lab.teaching.exercises.hints import Hint, says
-from cartpole_lab.teaching.exercises.measuring import _number
+from cartpole_lab.teaching.exercises.hints import Hint, number_of, says
 
 _FOCAL, _APERTURE = 24.0, 20.955
 """Focal length and width of the film of the lesson's camera [mm]."""
@@ -31,12 +30,12 @@ def check_column(column: Callable[..., Any]) -> None:
     def near(got: float, wanted: float) -> bool:  # the middle of the picture may be width / 2 or (width - 1) / 2
         return math.isclose(got, wanted, abs_tol=0.75)
 
-    middle = _number(column(0.0, 5.0, 96), "column")
+    middle = number_of(column(0.0, 5.0, 96), "column")
     if near(middle, 0.0):
         raise Hint("a point straight ahead is in column 0; columns count from the left edge, so the middle is 48")
     if not near(middle, 48.0):
         raise Hint(f"a point straight ahead of a picture of 96 columns is in column {middle:.1f}, expected 48")
-    got = _number(column(1.0, 5.0, 96), "column")
+    got = number_of(column(1.0, 5.0, 96), "column")
     if near(got, 96 - expected(1.0, 5.0, 96)):
         raise Hint("the wrong side: y grows to the left, columns grow to the right")
     if near(got, 48 - 1.0 / 5.0 * 96):
@@ -48,7 +47,7 @@ def check_column(column: Callable[..., Any]) -> None:
     if not near(got, expected(1.0, 5.0, 96)):
         raise Hint(f"1 m to the left in 5 m gives column {got:.1f}, expected {expected(1.0, 5.0, 96):.1f} of 96")
     for y, distance, width in ((-1.5, 5.0, 96), (1.0, 10.0, 96), (1.0, 5.0, 64)):
-        got, wanted = _number(column(y, distance, width), "column"), expected(y, distance, width)
+        got, wanted = number_of(column(y, distance, width), "column"), expected(y, distance, width)
         if not near(got, wanted):
             raise Hint(f"column({y}, {distance}, {width}) is {got:.1f}, expected {wanted:.1f}: all three count")
 
