@@ -184,7 +184,7 @@ def test_cart_centred(capsys: Capture, env: gym.Env, term: Callable[..., Any], h
         (lambda r, v, te, tr, g: (r + g * v) * ~te, "reward of this step"),
         (lambda r, v, te, tr, g: r + v * ~te, "gamma is missing"),
         (lambda r, v, te, tr, g: r, "expected"),
-        (lambda r, v, te, tr, g: r.sum(), "expected (3,)"),
+        (lambda r, v, te, tr, g: r.sum(), "expected (4,)"),
     ],
 )
 def test_value_target(capsys: Capture, target: Callable[..., Any], hint: str) -> None:
