@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, words: list[str]) -> int:
-    """Measure a checkpoint and print the verdict."""
+    """Measure a checkpoint and print the verdict. The exit code is 1 if an episode held what is not a number."""
     from cartpole_lab.evaluation import evaluate
     from cartpole_lab.session.env import check_num_envs
 
@@ -31,7 +31,8 @@ def run(args: argparse.Namespace, words: list[str]) -> int:
         checkpoint, task_or_cfg=args.task, episodes=args.episodes, seed=args.seed, device=args.device, overrides=words
     )
     if args.json:
-        print(json.dumps({"checkpoint": str(checkpoint), "task": args.task, **result.as_dict()}, indent=2))
+        numbers = {"checkpoint": str(checkpoint), "task": args.task, **result.as_dict()}
+        print(json.dumps(numbers, indent=2, allow_nan=False))
     else:
         print(f"{result.table()}\n{'checkpoint':<14}{short(checkpoint)}")
-    return 0
+    return 1 if result.nan_share else 0

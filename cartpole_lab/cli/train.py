@@ -47,6 +47,9 @@ def run(args: argparse.Namespace, words: list[str]) -> int:
     ]
     for name, value in rows:
         print(f"{name:<14}{short(value)}")
+    if done.evaluation.nan_share:
+        print("\nthe policy's episodes hold what is not a number: see above", file=sys.stderr)
+        return 1
     if options.stop_when_solved and not done.solved:
         print("\nnot solved: train longer with --max_iterations, or look at the curve", file=sys.stderr)
         return 1
@@ -71,7 +74,9 @@ def _train_elsewhere(options: TrainOptions, filmed: bool) -> int:
     env_words = [word for word in options.overrides if not word.startswith("agent.")]
     result = evaluate(done.checkpoint, task_or_cfg=options.task, device=options.device, overrides=env_words)
     summary = {"library": done.library, "task": options.task, "seed": done.seed, "wall_s_total": done.wall_s}
-    (done.log_dir / "summary.json").write_text(json.dumps({**summary, **result.as_dict()}, indent=2) + "\n")
+    (done.log_dir / "summary.json").write_text(
+        json.dumps({**summary, **result.as_dict()}, indent=2, allow_nan=False) + "\n"
+    )
     shot = _film(options, done.checkpoint) if filmed else None
     print(f"\n{result.table()}\n\n{'training':<14}{done.wall_s:.1f} s with {done.library}")
     for name, value in (("checkpoint", done.checkpoint), ("film", shot)):

@@ -15,6 +15,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from cartpole_lab.errors import UserError
+
 PAYS_ONE = ("is_alive",)
 """Reward functions that pay 1 at most; all others may carry a negative weight only, or name their ceiling."""
 
@@ -213,6 +215,26 @@ def criterion_of(cfg: Any, terms: Mapping[str, Any], seconds: float) -> Criterio
         return Criterion(None, seconds)
     ceiling, unknown = ceiling_of(terms, success.ceilings)
     return Criterion(success, seconds, ceiling, unknown, differences(terms, default_terms(success)))
+
+
+def check_judged(cfg: Any, what: str) -> None:
+    """See that a task says when it counts as solved, before anything slow relies on it.
+
+    Args:
+        cfg: Environment config.
+        what: What relies on it, such as ``"--stop_when_solved"``.
+
+    Raises:
+        UserError: It does not, or its reward has no known ceiling.
+    """
+    rewards = cfg.rewards if isinstance(cfg.rewards, dict) else vars(cfg.rewards)
+    criterion = criterion_of(cfg, {name: term for name, term in rewards.items() if term}, cfg.episode_length_s)
+    if not criterion.judges and not criterion.by_default().judges:
+        reason = criterion.unknown or "its config has no field `success`"
+        raise UserError(
+            f"{what} has nothing to go by: nothing says when {type(cfg).__name__} counts as solved ({reason}): "
+            "give it a cartpole_lab.tasks.success.SuccessCfg, or leave the flag out"
+        )
 
 
 def ceiling_of(terms: Mapping[str, Any], ceilings: Mapping[str, float]) -> tuple[float | None, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from cartpole_lab.errors import UserError
 from cartpole_lab.evaluation import Evaluation, live_criterion, run_episodes
 from cartpole_lab.policies.network import policy_from_model
 from cartpole_lab.session.saved_state import undisturbed
@@ -19,7 +21,7 @@ from cartpole_lab.tasks.success import PROMISING_FAILURES, PROMISING_SHARE, stop
 from cartpole_lab.training.options import TrainOptions
 from cartpole_lab.training.progress import EpochInfo, ProgressLine
 
-CURVE_KEYS = ("epoch", "env_steps", "wall_s", "return", "length")
+CURVE_KEYS = ("epoch", "env_steps", "wall_s", "return", "length", "episode_s", "whole_episode_s")
 EVAL_KEYS = ("eval_epoch", "eval_return", "eval_timeout_share")
 
 
@@ -70,30 +72,53 @@ class Watch:
             raw.cfg.episode_length_s = self.cut_s
             torch.randint(raw.max_episode_length, (raw.num_envs,), out=raw.episode_length_buf)  # not all cut at once
         self.failed += ended - (0 if time_outs is None else int(time_outs.sum()))
-        self.pay += float(raw.reward_buf.mean())
+        self.pay += float(_probe(raw))
         self.steps += 1
+        if not math.isfinite(self.pay):
+            self._stop_at(not_a_number(raw))
+
+    def _stop_at(self, reason: str) -> None:
+        """Keep what was learned so far, and end the training.
+
+        Raises:
+            UserError: Always.
+        """
+        if self.algo.epoch_num > 1:
+            self.interrupt()
+            reason += f"; what was learned before lies in {self.algo.nn_dir}"
+        raise UserError(f"training stopped in epoch {self.algo.epoch_num}: {reason}")
 
     def epoch_done(self, frame: int, epoch: int) -> None:
-        """Called by rl-games, before it decides whether to go on."""
+        """Called by rl-games, before it decides whether to go on.
+
+        Raises:
+            UserError: The weights are not numbers any more.
+        """
         algo = self.algo
+        if not torch.stack([value.detach().sum() for value in algo.model.parameters()]).sum().isfinite():
+            raise UserError(
+                f"training stopped in epoch {epoch}: the policy's weights are not numbers any more, at a learning rate "
+                f"of {algo.last_lr:g}: lower it, as with agent.params.config.learning_rate={algo.last_lr / 10:g}"
+            )
         algo.last_mean_rewards = np.inf  # "best" is ours to say: rl-games would go by its running mean
         began = bool(algo.game_rewards.current_size)
         wall_s = time.time() - self.began
         last = self.curve["wall_s"][-1] if self.curve["wall_s"] else 0.0
         steps = int(algo.frame)
-        longer = self.whole_s / self.cut_s
         info = EpochInfo(
             epoch=epoch,
             max_epochs=algo.max_epochs,
             env_steps=steps,
             wall_s=wall_s,
-            mean_return=float(algo.game_rewards.get_mean()[0]) * longer if began else float("nan"),
+            mean_return=float(algo.game_rewards.get_mean()[0]) if began else float("nan"),
             mean_length=float(algo.game_lengths.get_mean()) if began else float("nan"),
             steps_per_s=algo.curr_frames / max(wall_s - last, 1e-9),
             evaluation=self._evaluate(epoch),
+            episode_s=self.cut_s,
+            whole_episode_s=self.whole_s,
         )
         self.failed, self.pay, self.steps = 0, 0.0, 0
-        values = (epoch, steps, wall_s, info.mean_return, info.mean_length)
+        values = (epoch, steps, wall_s, info.mean_return, info.mean_length, self.cut_s, self.whole_s)
         for name, value in zip(CURVE_KEYS, values, strict=True):
             self.curve[name].append(value)
         self.line.show(info.line())
@@ -163,9 +188,35 @@ class Watch:
         os.replace(partial, path)
         return path
 
+    def close(self) -> None:
+        """Write TensorBoard's last numbers and end its threads, which would stay for as long as the process."""
+        writer = getattr(self.algo, "writer", None)
+        if writer is not None:
+            writer.close()
+
     def interrupt(self) -> None:
         """Keep what was learned when the user stops the run."""
         self.algo.save(os.path.join(self.algo.nn_dir, f"last_{self.params['config']['name']}_ep_{self.algo.epoch_num}"))
+
+
+def _probe(raw: Any) -> torch.Tensor:
+    """Mean reward of a step; NaN if any number that the policy sees is none."""
+    mean, obs = raw.reward_buf.mean(), raw.obs_buf.get("policy")
+    return mean + 0.0 * obs.sum() if isinstance(obs, torch.Tensor) and obs.ndim == 2 else mean
+
+
+def not_a_number(raw: Any) -> str:
+    """Which reward term, or which observation, of which environment is not a number after a step."""
+    for index, name in enumerate(raw.reward_manager.active_terms):
+        paid = raw.reward_manager._step_reward[:, index]
+        if len(wrong := (~paid.isfinite()).nonzero()):
+            where = int(wrong[0])
+            return f"reward term {name!r} gave {float(paid[where])} in environment {where} ({len(wrong)} in all)"
+    obs = raw.obs_buf["policy"]
+    if isinstance(obs, torch.Tensor) and len(wrong := (~obs.isfinite()).nonzero()):
+        where, column = wrong[0].tolist()[:2]
+        return f"observation {column} of environment {where} is {float(obs[where, column])}"
+    return "the reward is not a number"
 
 
 def make_observer(watch: Watch, agent_cfg: dict[str, Any], options: TrainOptions) -> Any:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cartpole_lab.tasks.success import SOLVED_RETURN
+from cartpole_lab.tasks.success import EPISODE_S, SOLVED_RETURN
 
 if TYPE_CHECKING:
     from cartpole_lab.evaluation import Evaluation
@@ -25,11 +25,13 @@ class EpochInfo:
         epoch, max_epochs: Epochs done, and the most there will be.
         env_steps: Environment steps done, all environments together.
         wall_s: Seconds since training began.
-        mean_return: The trainer's own running mean; it flatters, NaN until an episode has ended. Where the agent cuts
-            episodes short, what a whole one would bring at the same pay.
+        mean_return: The trainer's own running mean, the number that TensorBoard shows too; it flatters, NaN until an
+            episode has ended. Where the agent cuts episodes short, it is the return of such a short episode.
         mean_length: Steps an episode, by the trainer's running mean.
         steps_per_s: Environment steps a second in this epoch.
-        evaluation: What an evaluation measured after this epoch, if there was one.
+        evaluation: What an evaluation measured after this epoch, if there was one. It plays whole episodes.
+        episode_s: Time limit of the episodes that the trainer sees [s].
+        whole_episode_s: Time limit of the task's episodes [s]; longer where the agent cuts them.
     """
 
     epoch: int
@@ -40,18 +42,22 @@ class EpochInfo:
     mean_length: float
     steps_per_s: float
     evaluation: Evaluation | None = None
+    episode_s: float = EPISODE_S
+    whole_episode_s: float = EPISODE_S
 
     def line(self) -> str:
         """The same in one line."""
         left = self.wall_s / self.epoch * (self.max_epochs - self.epoch)
+        cut = f" in {self.episode_s:g} s" if self.episode_s < self.whole_episode_s else ""
         text = (
-            f"epoch {self.epoch:>4}/{self.max_epochs}  return {self.mean_return:6.2f}  "
+            f"epoch {self.epoch:>4}/{self.max_epochs}  return {self.mean_return:6.2f}{cut}  "
             f"episode {self.mean_length:5.0f} steps  {self.steps_per_s / 1000:6.0f} k steps/s  "
             f"{self.wall_s:5.1f} s, at most {left:.0f} s left"
         )
         if self.evaluation is not None:
             share = 100 * self.evaluation.timeout_share
-            text += f"  | evaluated {self.evaluation.mean_return:.3f}, {share:.1f} % time-outs"
+            whole = f" in {self.whole_episode_s:g} s" if cut else ""
+            text += f"  | evaluated {self.evaluation.mean_return:.3f}{whole}, {share:.1f} % time-outs"
             if not self.evaluation.complete:
                 text += " so far, given up"
         return text
@@ -114,6 +120,9 @@ def plot_curve(
 ) -> Any:
     """Plot a learning curve: the trainer's running mean, and what evaluations found.
 
+    Where the agent cuts episodes, the trainer's returns are those of short episodes: they have an axis of their own, on
+    the right, on which a second pays as much as on the left.
+
     Args:
         curve: As in :class:`cartpole_lab.training.rl_games_train.TrainingRun`.
         path: Where to write a PNG; None to only return the figure.
@@ -127,17 +136,25 @@ def plot_curve(
 
     figure = Figure(figsize=(7.0, 3.6), layout="constrained")
     axes = figure.subplots()
-    steps = curve["env_steps"] / 1e6
-    axes.plot(steps, curve["return"], color="#7a8ba3", label="trainer's running mean (exploring)")
+    steps, returns = curve["env_steps"] / 1e6, np.asarray(curve["return"])
+    cut, whole = (float(curve[name][-1]) if len(curve.get(name, ())) else EPISODE_S for name in _LENGTHS)
+    label = "trainer's running mean (exploring)" + (f", episodes cut to {cut:g} s: right axis" if cut < whole else "")
+    axes.plot(steps, returns * (whole / cut), color="#7a8ba3", label=label)
     if len(curve["eval_epoch"]):
         at = np.interp(curve["eval_epoch"], curve["epoch"], steps)
         axes.plot(at, curve["eval_return"], "o-", color="#d1495b", label="evaluated on fresh episodes")
     if solved_return is not None:
         label = f"solved: {solved_return:.2f}"
         axes.axhline(solved_return, color="#2e8b57", linestyle=":", linewidth=1, label=label)
-    axes.set(xlabel="environment steps [million]", ylabel="return", title=title)
+    axes.set(xlabel="environment steps [million]", ylabel=f"return of {whole:g} s", title=title)
+    if cut < whole:
+        short = axes.secondary_yaxis("right", functions=(lambda y: y * cut / whole, lambda y: y * whole / cut))
+        short.set_ylabel(f"return of {cut:g} s", color="#7a8ba3")
     axes.legend(loc="lower right", frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     if path is not None:
         figure.savefig(path, dpi=150)
     return figure
+
+
+_LENGTHS = ("episode_s", "whole_episode_s")

@@ -25,6 +25,7 @@ from cartpole_lab.evaluation import Evaluation, run_episodes
 from cartpole_lab.policies.network import policy_from_model
 from cartpole_lab.session.env import DEFAULT_AGENT, close_env, configure, open_env
 from cartpole_lab.session.held_output import quietly
+from cartpole_lab.tasks.success import check_judged
 from cartpole_lab.training.epoch_callback import CURVE_KEYS, EVAL_KEYS, Watch, make_observer
 from cartpole_lab.training.options import TrainOptions
 from cartpole_lab.training.progress import EpochInfo, ProgressLine, plot_curve
@@ -55,8 +56,10 @@ class TrainingRun:
         solved_s: Seconds from start until an evaluation found the policy solved; None if none did, or if the training
             was not to stop for it.
         evaluation: The checkpoint over fresh episodes that played no part in choosing it.
-        curve: Arrays ``epoch``, ``env_steps``, ``wall_s``, ``return``, ``length``, one entry an epoch, and
-            ``eval_epoch``, ``eval_return``, ``eval_timeout_share``, one entry an evaluation.
+        curve: Arrays ``epoch``, ``env_steps``, ``wall_s``, ``return``, ``length``, ``episode_s``, ``whole_episode_s``,
+            one entry an epoch, and ``eval_epoch``, ``eval_return``, ``eval_timeout_share``, one entry an evaluation.
+            ``return`` is the number that TensorBoard shows too: where the agent cuts episodes, that of an episode of
+            ``episode_s`` seconds. Evaluations play whole ones, of ``whole_episode_s`` seconds.
     """
 
     log_dir: Path
@@ -147,6 +150,8 @@ def train(
         if options.max_iterations is not None:
             config["max_epochs"] = check_epochs(options.max_iterations)
         check_minibatch(config)
+        if options.stop_when_solved:
+            check_judged(env_cfg, "--stop_when_solved")
         rank = distribute(options, env_cfg, params)
 
     # 2. Log folder, with everything needed to repeat the run.
@@ -194,6 +199,8 @@ def train(
             runner.run(run_args)
         except KeyboardInterrupt:
             watch.interrupt()
+        finally:
+            watch.close()
         wall_s_train = time.time() - watch.began
 
     # 6. Clean-up: evaluate the best checkpoint on episodes that had no say in choosing it, and write the numbers.
@@ -202,10 +209,12 @@ def train(
     line.show("evaluating the best checkpoint …")
     episodes = options.eval_episodes or (num_envs if cameras else 1024)
     if filmed is not env or num_envs < min(episodes, 256):  # few environments would play many rounds
+        steps = env.unwrapped.common_step_counter
         filmed.close()
         plain_cfg.scene.num_envs = episodes
         with quietly():
             env = open_env(task, plain_cfg, launcher_args=options.launcher_args)
+        env.unwrapped.common_step_counter = steps  # the curriculum goes by it
     policy = policy_from_model(best, params, watch.obs_shape).to(env.unwrapped.device)
     with watch.whole_episodes():
         evaluation = run_episodes(env, policy, episodes=episodes, seed=20_000 + seed, side_by_side=True)
@@ -229,7 +238,7 @@ def train(
     np.savez(log_dir / "curve.npz", **run.curve)
     line_at = evaluation.criterion and evaluation.criterion.required_return
     plot_curve(run.curve, log_dir / "curve.png", title=f"{task}, seed {seed}", solved_return=line_at)
-    (log_dir / "summary.json").write_text(json.dumps(run.summary(), indent=2) + "\n")
+    (log_dir / "summary.json").write_text(json.dumps(run.summary(), indent=2, allow_nan=False) + "\n")
     line.show(
         f"trained {run.epochs} epochs in {run.wall_s_train:.1f} s: evaluated return {evaluation.mean_return:.3f}, "
         f"{100 * evaluation.timeout_share:.2f} % time-outs of {evaluation.episodes} fresh episodes",

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from cartpole_lab.errors import UserError
 from cartpole_lab.policies.network import MLPPolicy, load_policy, policy_from_model, read_checkpoint
-from cartpole_lab.training.progress import ProgressLine
+from cartpole_lab.training.progress import ProgressLine, plot_curve
 from cartpole_lab.training.rl_games_train import TrainingRun, train
 
 SMALL = {"num_envs": 64, "device": "cpu", "progress": False, "eval_episodes": 64}
@@ -134,6 +136,7 @@ def test_stop_when_solved_evaluates_what_the_latest_rollout_recommends(
         max_episode_length=300,
         reward_manager=SimpleNamespace(active_terms=list(terms), get_term_cfg=terms.get),
         reward_buf=torch.full((100,), pay / 300),
+        obs_buf={"policy": torch.zeros(100, 4)},
     )
     watch = Watch(SimpleNamespace(unwrapped=raw), {}, ProgressLine(False), None, True, 3, 64)
     time_outs = torch.zeros(100, dtype=torch.bool)
@@ -143,14 +146,52 @@ def test_stop_when_solved_evaluates_what_the_latest_rollout_recommends(
 
 
 def test_an_agent_may_cut_its_episodes_while_evaluations_play_whole_ones(tmp_path: Path) -> None:
-    lengths = []
+    seen = []
     run = train(
         **SMALL, agent="rl_games_with_symmetry_cfg_entry_point", seed=1, max_iterations=16, eval_interval=4,
-        log_root=tmp_path, on_epoch=lambda info: lengths.append(info.mean_length),
+        log_root=tmp_path, on_epoch=seen.append,
     )  # fmt: skip
-    assert np.nanmax(lengths) <= 90, "1.5 s are 90 steps"
+    assert np.nanmax([info.mean_length for info in seen]) <= 90, "1.5 s are 90 steps"
+    # the progress line, the curve, its picture and TensorBoard tell one story, and say which
+    events = EventAccumulator(str(run.log_dir / "summaries"))
+    events.Reload()
+    story = [event.value for event in events.Scalars("rewards/iter")]
+    told = run.curve["return"][np.isfinite(run.curve["return"])]
+    np.testing.assert_allclose(told, story, rtol=1e-5)
+    assert f"return {told[-1]:6.2f} in 1.5 s" in seen[-1].line()
+    assert seen[-1].evaluation is not None and f"{seen[-1].evaluation.mean_return:.3f} in 5 s" in seen[-1].line()
+    assert set(run.curve["episode_s"]) == {1.5} and set(run.curve["whole_episode_s"]) == {5.0}
+    figure = plot_curve(run.curve)
+    assert any("cut to 1.5 s: right axis" in line.get_label() for line in figure.axes[0].lines)
+    assert figure.axes[0].get_ylabel() == "return of 5 s"
+    assert [axis.get_ylabel() for axis in figure.axes[0].child_axes] == ["return of 1.5 s"]
     assert run.evaluation.lengths.max() > 90
     assert "\nepisode_length_s: 5.0\n" in (run.log_dir / "params/env.yaml").read_text(), "the task's own"
+
+
+def test_a_reward_that_is_not_a_number_stops_the_training_and_is_named(tmp_path: Path) -> None:
+    from isaaclab.managers import RewardTermCfg
+
+    from cartpole_lab.tasks.cartpole_env_cfg import CartpoleEnvCfg
+
+    def breaks(env) -> torch.Tensor:
+        value = torch.zeros(env.num_envs)
+        if env.common_step_counter > 40:
+            value[7] = float("nan")
+        return value
+
+    cfg = CartpoleEnvCfg()
+    cfg.rewards.breaks = RewardTermCfg(func=breaks, weight=-1.0)
+    with pytest.raises(UserError, match=r"epoch 3: reward term 'breaks' gave nan in environment 7.*lies in"):
+        train(cfg, **SMALL, seed=1, max_iterations=9, eval_interval=0, log_root=tmp_path)
+    (kept,) = tmp_path.glob("*/*/nn/last_*.pth")
+    assert all(value.isfinite().all() for value in read_checkpoint(kept)["model"].values())
+
+
+def test_weights_that_are_not_numbers_stop_the_training(tmp_path: Path) -> None:
+    words = ["agent.params.config.learning_rate=1e30", "agent.params.config.lr_schedule=linear"]
+    with pytest.raises(UserError, match=r"epoch 1: the policy's weights are not numbers.*lower it"):
+        train(**SMALL, seed=1, max_iterations=9, eval_interval=0, log_root=tmp_path, overrides=words)
 
 
 def test_stopping_when_solved_says_when_that_was(tmp_path: Path) -> None:
