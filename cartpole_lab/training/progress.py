@@ -138,7 +138,7 @@ def plot_curve(
     axes = figure.subplots()
     steps, returns = curve["env_steps"] / 1e6, np.asarray(curve["return"])
     cut, whole = (float(curve[name][-1]) if len(curve.get(name, ())) else EPISODE_S for name in _LENGTHS)
-    label = "trainer's running mean (exploring)" + (f", episodes cut to {cut:g} s: right axis" if cut < whole else "")
+    label = "trainer's running mean (exploring)" + (", right axis" if cut < whole else "")
     axes.plot(steps, returns * (whole / cut), color="#7a8ba3", label=label)
     if len(curve["eval_epoch"]):
         at = np.interp(curve["eval_epoch"], curve["epoch"], steps)
@@ -149,8 +149,8 @@ def plot_curve(
     axes.set(xlabel="environment steps [million]", ylabel=f"return of {whole:g} s", title=title)
     if cut < whole:
         short = axes.secondary_yaxis("right", functions=(lambda y: y * cut / whole, lambda y: y * whole / cut))
-        short.set_ylabel(f"return of {cut:g} s", color="#7a8ba3")
-    axes.legend(loc="lower right", frameon=False)
+        short.set_ylabel(f"return of an episode cut to {cut:g} s", color="#7a8ba3")
+    axes.legend(loc="best", frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     if path is not None:
         figure.savefig(path, dpi=150)

@@ -162,9 +162,9 @@ def test_an_agent_may_cut_its_episodes_while_evaluations_play_whole_ones(tmp_pat
     assert seen[-1].evaluation is not None and f"{seen[-1].evaluation.mean_return:.3f} in 5 s" in seen[-1].line()
     assert set(run.curve["episode_s"]) == {1.5} and set(run.curve["whole_episode_s"]) == {5.0}
     figure = plot_curve(run.curve)
-    assert any("cut to 1.5 s: right axis" in line.get_label() for line in figure.axes[0].lines)
+    assert any(line.get_label().endswith("right axis") for line in figure.axes[0].lines)
     assert figure.axes[0].get_ylabel() == "return of 5 s"
-    assert [axis.get_ylabel() for axis in figure.axes[0].child_axes] == ["return of 1.5 s"]
+    assert [axis.get_ylabel() for axis in figure.axes[0].child_axes] == ["return of an episode cut to 1.5 s"]
     assert run.evaluation.lengths.max() > 90
     assert "\nepisode_length_s: 5.0\n" in (run.log_dir / "params/env.yaml").read_text(), "the task's own"
 
