@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 
 from cartpole_lab import shortcuts
-from cartpole_lab.policies.network import Policy, load_policy
+from cartpole_lab.errors import UserError
+from cartpole_lab.policies.checkpoint import Checkpoint
+from cartpole_lab.policies.loading import load_policy
+from cartpole_lab.policies.network import NetworkPolicy, Policy
+from cartpole_lab.policies.runs import Run, open_any
 from cartpole_lab.session.env import DEFAULT_TASK, make_env
 from cartpole_lab.session.episodes import Round, has_time_out, play_round
 from cartpole_lab.tasks.success import STOP_MARGIN, Criterion, Verdict, criterion_of, stop_failures
@@ -201,9 +205,9 @@ def _number(value: float) -> float | None:
 
 
 def evaluate(
-    policy: Policy | str | Path,
+    policy: Policy | str | Path | Checkpoint | Run,
     *,
-    task_or_cfg: Any = DEFAULT_TASK,
+    task_or_cfg: Any = None,
     env: gym.Env | None = None,
     episodes: int = 1024,
     seed: int = 1000,
@@ -213,23 +217,54 @@ def evaluate(
     """Let a policy play fresh episodes, without exploring, and measure them.
 
     Args:
-        policy: A policy, or the path of a checkpoint.
-        task_or_cfg: Registered id or config, as for :func:`cartpole_lab.session.env.make_env`.
+        policy: A policy, a checkpoint (its path too), or a run (the path of its folder too), which stands for its best.
+        task_or_cfg: Registered id or config, as for :func:`cartpole_lab.session.env.make_env`; by default the task and
+            the settings that a checkpoint was trained with, and the cart-pole for any other policy.
         env: A live environment to use instead of making one. It is reset, and left mid-episode.
         episodes: How many episodes to play; by default in as many environments at once.
         seed: Seed of the start states.
         device: Where to simulate.
-        overrides: As for :func:`cartpole_lab.session.env.load_cfg`.
+        overrides: As for :func:`cartpole_lab.session.env.load_cfg`; they win over what a checkpoint was trained with.
 
     Returns:
         The measured episodes.
+
+    Raises:
+        UserError: The policy cannot act in that environment, or something asked for isn't there.
     """
+    checkpoint = None if callable(policy) else open_any(policy)
     if env is None:
+        task_or_cfg = settings_for(checkpoint, task_or_cfg)
         env = make_env(task_or_cfg, num_envs=min(episodes, 4096), device=device, seed=seed, overrides=overrides)
-    if not callable(policy):
+    if checkpoint is not None:
         shape = tuple(env.unwrapped.single_observation_space["policy"].shape)
-        policy = load_policy(policy, device=env.unwrapped.device, obs_shape=shape)
+        policy = load_policy(checkpoint, device=env.unwrapped.device, obs_shape=shape)
+        check_fits(policy, env)
     return run_episodes(env, policy, episodes=episodes, seed=seed)
+
+
+def settings_for(checkpoint: Checkpoint | None, task_or_cfg: Any = None) -> Any:
+    """What to simulate: what was asked for, else what the checkpoint was trained in, else the cart-pole."""
+    if task_or_cfg is not None:
+        return task_or_cfg
+    return DEFAULT_TASK if checkpoint is None else checkpoint.env
+
+
+def check_fits(policy: Policy, env: gym.Env) -> None:
+    """See that a trained policy can act in an environment.
+
+    Raises:
+        UserError: It sees other observations than the environment gives, or gives other actions than it takes.
+    """
+    if not isinstance(policy, NetworkPolicy):
+        return
+    raw = env.unwrapped
+    given, wanted = tuple(raw.single_observation_space["policy"].shape), raw.single_action_space.shape[0]
+    if policy.obs_shape != given:
+        raise UserError(f"the policy sees observations of shape {policy.obs_shape}, the environment gives {given}")
+    actions = policy(torch.zeros(2, *given, device=raw.device)).shape[1]
+    if actions != wanted:
+        raise UserError(f"the policy gives {actions} numbers an action, the environment takes {wanted}")
 
 
 def live_criterion(raw: Any) -> Criterion:

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
+from cartpole_lab import shortcuts
 from cartpole_lab.errors import UserError
-from cartpole_lab.training.options import DEFAULT_TASK, RUNS
+from cartpole_lab.session.held_output import announce, quietly
+
+if TYPE_CHECKING:
+    from cartpole_lab.policies.checkpoint import Checkpoint
+
+LOGS = "logs"
+"""Folder below which the runs of all libraries lie."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -21,65 +30,99 @@ class Parser(argparse.ArgumentParser):
 
 def add_task(parser: argparse.ArgumentParser) -> None:
     """Add ``--task`` and ``--device``."""
-    parser.add_argument("--task", default=DEFAULT_TASK, help=f"registered task (default: {DEFAULT_TASK})")
+    parser.add_argument("--task", help="task to act in (default: the one that the checkpoint was trained on)")
     parser.add_argument("--device", help="cpu, cuda or cuda:<index> (default: the GPU if there is one)")
 
 
 def add_checkpoint(parser: argparse.ArgumentParser) -> None:
-    """Add ``--checkpoint``."""
+    """Add ``--checkpoint`` and where to look for it."""
     parser.add_argument(
-        "--checkpoint", default="best", help="path, or latest or best of the newest run (default: best)"
+        "--checkpoint",
+        default="best",
+        help="file, folder of a run, or latest or best of the newest run (default: best)",
     )
+    parser.add_argument("--log_root", default=LOGS, help=f"folder of all runs (default: {LOGS})")
+    parser.add_argument("--agent_cfg", help="the agent's settings as YAML, for a file that does not carry them")
 
 
-def named_checkpoint(args: argparse.Namespace) -> Path:
-    """The checkpoint that the command line names; checked, so that a wrong one costs no start-up."""
-    from cartpole_lab.policies.from_json import load_weights
-    from cartpole_lab.policies.network import read_checkpoint
-    from cartpole_lab.session.env import check_task
-    from cartpole_lab.training.run_folder import find_checkpoint
+@dataclass(frozen=True)
+class Named:
+    """What a command line names: a checkpoint, what to simulate, and how that differs from its training.
 
-    folders = sorted(p for p in Path(RUNS).glob("*") if p.is_dir()) or [Path(RUNS)]
-    check_task(args.task)
-    errors: list[UserError] = []
-    for folder in folders:
-        try:
-            path = find_checkpoint(args.checkpoint, task=args.task, folder=folder)
-            break
-        except UserError as error:
-            errors.append(error)
-    else:
-        raise errors[-1]
-    if path.suffix == ".json":
-        load_weights(path)
-    elif path.suffix not in (".pt", ".zip") or not path.is_file():
-        read_checkpoint(path)
-    return path
+    Attributes:
+        checkpoint: The checkpoint, read.
+        task_or_cfg: What to simulate: the settings that it was trained with, or another task.
+        trained_with: Words for the settings of the training.
+        now: Words for what the command line changes about them.
+    """
+
+    checkpoint: Checkpoint
+    task_or_cfg: Any
+    trained_with: list[str]
+    now: list[str]
+
+    def rows(self, verb: str) -> list[tuple[str, str]]:
+        """What to print about it."""
+        epoch = f", epoch {self.checkpoint.epoch}" if self.checkpoint.epoch is not None else ""
+        rows = [("checkpoint", f"{short(self.checkpoint.path)}{epoch}"), ("trained with", " ".join(self.trained_with))]
+        return [*rows, (f"{verb} with", " ".join(self.now))] if self.now else rows
+
+
+def named(args: argparse.Namespace, words: list[str]) -> Named:
+    """The checkpoint that the command line names; read and checked, so that a wrong one costs no start-up."""
+    with shortcuts.imports(), quietly():
+        return _named(args, words)
+
+
+def _named(args: argparse.Namespace, words: list[str]) -> Named:
+    from cartpole_lab.policies.runs import find_checkpoint
+    from cartpole_lab.session.env import check_task, configure
+    from cartpole_lab.session.recorded import describe, differences, record
+
+    task = check_task(args.task) if args.task else None
+    checkpoint = find_checkpoint(
+        args.checkpoint, log_root=args.log_root, task=task, agent_cfg=args.agent_cfg, say=announce
+    )
+    same = task in (None, checkpoint.env.task)
+    task_or_cfg = checkpoint.env if same else args.task
+    trained, now = [checkpoint.env.task if checkpoint.library != "json" else "(the file does not say)"], []
+    with contextlib.suppress(UserError):  # a task of the user's own file, which only --task brings in
+        trained += describe(checkpoint.env)
+    if words or not same:
+        cfg = configure(task_or_cfg, device=args.device, overrides=words)[1]
+        now = differences(checkpoint.env, record(task or checkpoint.env.task, cfg, words))
+    return Named(checkpoint, task_or_cfg, trained, now)
 
 
 def film(
-    checkpoint: Path,
+    checkpoint: Checkpoint,
     *,
-    task: str,
+    task_or_cfg: Any = None,
     device: str | None,
     words: list[str],
     out: str | None = None,
+    force: bool = False,
     seconds: float = 5.0,
     num_envs: int = 9,
     seed: int = 7,
 ) -> Path:
     """Film a checkpoint, by default into its run's folder; after a training one episode."""
+    from cartpole_lab.policies.export import check_target
     from cartpole_lab.video.rollout import record_video
 
+    folder = checkpoint.path.resolve().parent
+    folder = folder.parent if (folder.parent / "run.json").is_file() else folder
+    if out:
+        check_target(out if out.endswith(".mp4") else f"{out}.mp4", checkpoint.path, force)
     return record_video(
         checkpoint,
-        Path(out) if out else checkpoint.resolve().parent.parent / "videos" / "play" / "film.mp4",
-        task_or_cfg=task,
+        Path(out) if out else folder / "videos" / "play" / "film.mp4",
+        task_or_cfg=task_or_cfg,
         seconds=seconds,
         num_envs=num_envs,
         seed=seed,
         device=device,
-        overrides=[word for word in words if not word.startswith("agent.")],
+        overrides=words,
     )
 
 

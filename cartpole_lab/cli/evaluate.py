@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from cartpole_lab.cli._common import add_checkpoint, add_task, named_checkpoint, short
+from cartpole_lab.cli._common import add_checkpoint, add_task, named
 
 HELP = "measure a checkpoint over fresh episodes"
 TAKES_WORDS = True
@@ -26,13 +26,21 @@ def run(args: argparse.Namespace, words: list[str]) -> int:
     from cartpole_lab.session.env import check_num_envs
 
     check_num_envs(args.episodes)
-    checkpoint = named_checkpoint(args)
+    what = named(args, words)
     result = evaluate(
-        checkpoint, task_or_cfg=args.task, episodes=args.episodes, seed=args.seed, device=args.device, overrides=words
+        what.checkpoint,
+        task_or_cfg=what.task_or_cfg,
+        episodes=args.episodes,
+        seed=args.seed,
+        device=args.device,
+        overrides=words,
     )
     if args.json:
-        numbers = {"checkpoint": str(checkpoint), "task": args.task, **result.as_dict()}
-        print(json.dumps(numbers, indent=2, allow_nan=False))
+        head = {"checkpoint": str(what.checkpoint.path), "task": what.trained_with[0] if not args.task else args.task}
+        settings = {"trained_with": what.trained_with, "evaluated_with": what.now}
+        print(json.dumps({**head, **result.as_dict(), **settings}, indent=2, allow_nan=False))
     else:
-        print(f"{result.table()}\n{'checkpoint':<14}{short(checkpoint)}")
+        print(result.table())
+        for name, value in what.rows("evaluated"):
+            print(f"{name:<16}{value}")
     return 1 if result.nan_share else 0

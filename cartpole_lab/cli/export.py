@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from cartpole_lab.cli._common import add_checkpoint, named_checkpoint, short
-from cartpole_lab.training.options import DEFAULT_TASK
+from cartpole_lab.cli._common import add_checkpoint, short
 
 HELP = "write a checkpoint as ONNX, or as the playground's weights"
 
@@ -14,17 +13,20 @@ HELP = "write a checkpoint as ONNX, or as the playground's weights"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags."""
     add_checkpoint(parser)
-    parser.add_argument("--task", default=DEFAULT_TASK, help=argparse.SUPPRESS)
+    parser.add_argument("--task", help="task that the newest run must have trained (default: any)")
     parser.add_argument("--format", choices=("onnx", "json"), default="onnx", help="what to write (default: onnx)")
     parser.add_argument("--out", help="file to write (default: beside the checkpoint)")
+    parser.add_argument("--force", action="store_true", help="replace the file if it is there")
 
 
 def run(args: argparse.Namespace, words: list[str]) -> int:
     """Export a checkpoint."""
     from cartpole_lab.policies.export import export_onnx, export_weights
+    from cartpole_lab.policies.runs import find_checkpoint
 
-    checkpoint = named_checkpoint(args)
-    out = Path(args.out) if args.out else checkpoint.with_suffix(f".{args.format}")
-    (export_onnx if args.format == "onnx" else export_weights)(checkpoint, out)
-    print(f"{args.format:<14}{short(out)}")
+    checkpoint = find_checkpoint(args.checkpoint, log_root=args.log_root, task=args.task, agent_cfg=args.agent_cfg)
+    path = checkpoint.path
+    out = Path(args.out) if args.out else path.with_suffix(f".{args.format}")
+    (export_onnx if args.format == "onnx" else export_weights)(checkpoint, out, overwrite=args.force)
+    print(f"{args.format:<14}{short(out)}\n{'checkpoint':<14}{short(path)}")
     return 0

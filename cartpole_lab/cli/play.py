@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from cartpole_lab.cli._common import add_checkpoint, add_task, film, named_checkpoint, short
+from cartpole_lab.cli._common import add_checkpoint, add_task, film, named, short
 
 HELP = "film a checkpoint"
 TAKES_WORDS = True
@@ -18,19 +18,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=10.0, help="length of the film (default: 10)")
     parser.add_argument("--seed", type=int, default=7, help="seed of the start states (default: 7)")
     parser.add_argument("--out", help="file to write (default: videos/play/film.mp4 in the run's folder)")
+    parser.add_argument("--force", action="store_true", help="replace the file that --out names")
 
 
 def run(args: argparse.Namespace, words: list[str]) -> int:
     """Film a checkpoint."""
+    what = named(args, words)
     shot = film(
-        named_checkpoint(args),
-        task=args.task,
+        what.checkpoint,
+        task_or_cfg=what.task_or_cfg,
         device=args.device,
         words=words,
         out=args.out,
+        force=args.force,
         seconds=args.seconds,
         num_envs=args.num_envs,
         seed=args.seed,
     )
-    print(f"film          {short(shot)}\nposter        {short(shot.with_suffix('.png'))}")
+    for name, value in (("film", shot), ("poster", shot.with_suffix(".png")), *what.rows("played")):
+        print(f"{name:<16}{short(value)}")
     return 0

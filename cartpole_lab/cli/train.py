@@ -10,7 +10,8 @@ from pathlib import Path
 from cartpole_lab import shortcuts
 from cartpole_lab.cli._common import film, process_start, short
 from cartpole_lab.errors import UserError
-from cartpole_lab.training.options import TrainOptions, add_flags, from_args
+from cartpole_lab.files import write_whole
+from cartpole_lab.training.options import DEFAULT_TASK, TrainOptions, add_flags, from_args
 
 HELP = "train a policy, evaluate it, and film it with --film"
 TAKES_WORDS = True
@@ -63,7 +64,7 @@ def _train_elsewhere(options: TrainOptions, filmed: bool) -> int:
 
     done = train_with_library(
         options.rl_library,
-        options.task,
+        options.task or DEFAULT_TASK,
         agent=options.agent,
         num_envs=options.num_envs,
         device=options.device,
@@ -71,12 +72,15 @@ def _train_elsewhere(options: TrainOptions, filmed: bool) -> int:
         max_iterations=options.max_iterations,
         overrides=options.overrides,
     )
-    env_words = [word for word in options.overrides if not word.startswith("agent.")]
-    result = evaluate(done.checkpoint, task_or_cfg=options.task, device=options.device, overrides=env_words)
-    summary = {"library": done.library, "task": options.task, "seed": done.seed, "wall_s_total": done.wall_s}
-    (done.log_dir / "summary.json").write_text(
-        json.dumps({**summary, **result.as_dict()}, indent=2, allow_nan=False) + "\n"
-    )
+    result = evaluate(done.checkpoint, device=options.device)
+    summary = {
+        "library": done.library,
+        "task": options.task or DEFAULT_TASK,
+        "seed": done.seed,
+        "wall_s_total": done.wall_s,
+    }
+    numbers = json.dumps({**summary, **result.as_dict()}, indent=2, allow_nan=False)
+    write_whole(done.log_dir / "summary.json", numbers + "\n")
     shot = _film(options, done.checkpoint) if filmed else None
     print(f"\n{result.table()}\n\n{'training':<14}{done.wall_s:.1f} s with {done.library}")
     for name, value in (("checkpoint", done.checkpoint), ("film", shot)):
@@ -85,5 +89,7 @@ def _train_elsewhere(options: TrainOptions, filmed: bool) -> int:
     return 0
 
 
-def _film(options: TrainOptions, checkpoint: Path) -> Path:
-    return film(checkpoint, task=options.task, device=options.device, words=list(options.overrides))
+def _film(options: TrainOptions, path: Path) -> Path:
+    from cartpole_lab.policies.checkpoint import open_checkpoint
+
+    return film(open_checkpoint(path), device=options.device, words=[])

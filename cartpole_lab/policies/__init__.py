@@ -1,7 +1,7 @@
-"""What acts: hand-written policies, trained networks read from checkpoints, and their export.
+"""What acts: hand-written policies, trained networks read from runs and checkpoints, and their export.
 
-Here belongs everything from a file of weights to a function from observations to actions. How weights are learned
-belongs into ``training``, how good they are into ``evaluation``.
+Here belongs everything from a run's folder or a file of weights to a function from observations to actions. How weights
+are learned belongs into ``training``, how good they are into ``evaluation``.
 """
 
 from __future__ import annotations
@@ -11,16 +11,20 @@ from typing import Any
 
 _HOME = {
     "Policy": "network",
-    "load_policy": "network",
-    "zero_policy": "network",
-    "random_policy": "network",
-    "pd_policy": "network",
-    "read_checkpoint": "network",
-    "policy_from_model": "network",
-    "agent_params": "network",
-    "MLPPolicy": "network",
     "NetworkPolicy": "network",
-    "DensePolicy": "dense_policy",
+    "load_policy": "loading",
+    "build_policy": "loading",
+    "zero_policy": "by_hand",
+    "random_policy": "by_hand",
+    "pd_policy": "by_hand",
+    "Checkpoint": "checkpoint",
+    "Meaning": "checkpoint",
+    "open_checkpoint": "checkpoint",
+    "read_checkpoint": "checkpoint",
+    "Run": "runs",
+    "find_checkpoint": "runs",
+    "find_runs": "runs",
+    "open_any": "runs",
     "export_onnx": "export",
     "export_weights": "export",
     "policy_from_weights": "from_json",

@@ -9,16 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from cartpole_lab.errors import UserError
-from cartpole_lab.policies.network import ACTIVATIONS, MLPPolicy
+from cartpole_lab.policies.network import NetworkPolicy
 
 LARGEST_FILE = 20_000_000
 """Bytes beyond which a file is no policy of this kind."""
+ACTIVATIONS: dict[str, type[nn.Module]] = {"elu": nn.ELU, "relu": nn.ReLU, "tanh": nn.Tanh, "selu": nn.SELU}
+"""Activations that such a file may name."""
 WHERE = "`cartpole-lab export` and the trainer of the book's page write such a file"
 
 
-def policy_from_weights(weights: Mapping[str, Any], name: str = "these weights") -> MLPPolicy:
+def policy_from_weights(weights: Mapping[str, Any], name: str = "these weights") -> NetworkPolicy:
     """Build the policy that `export_weights` describes.
 
     Args:
@@ -48,35 +51,38 @@ def policy_from_weights(weights: Mapping[str, Any], name: str = "these weights")
             raise UserError(f"{where}.weight has shape {tuple(weight.shape)}, expected ({len(bias)}, {inputs})")
         matrices.append((weight, bias))
     found = [layer.get("activation") for layer in layers]
-    if len(found) < 2 or found[0] not in ACTIVATIONS or found != found[:1] * (len(found) - 1) + [None]:
-        raise UserError(
-            f"{name}: activations are {found}, expected one of {', '.join(ACTIVATIONS)} on every layer but the last"
-        )
-    model: dict[str, torch.Tensor] = {}
-    for number, (weight, bias) in enumerate(matrices):
-        part = "mu" if number == len(matrices) - 1 else f"actor_mlp.{2 * number}"
-        model[f"a2c_network.{part}.weight"], model[f"a2c_network.{part}.bias"] = weight, bias
-    if weights.get("normalization") is not None:
-        model |= _moments(weights["normalization"], matrices[0][0].shape[1], name)
-    clips = {
-        limit: _numbers(weights.get(key), 0, f"{name}: {key}").item()
-        for limit, key in (("clip_observations", "observation_clip"), ("clip_actions", "action_clip"))
-    }
-    return MLPPolicy(model, {"env": clips, "network": {"mlp": {"activation": found[0]}}})
+    if any(name is not None and name not in ACTIVATIONS for name in found):
+        raise UserError(f"{name}: activations are {found}, expected one of {', '.join(ACTIVATIONS)}, or none")
+    parts: list[nn.Module] = []
+    for (weight, bias), activation in zip(matrices, found, strict=True):
+        dense = nn.Linear(weight.shape[1], weight.shape[0])
+        dense.load_state_dict({"weight": weight, "bias": bias})
+        parts += [dense] if activation is None else [dense, ACTIVATIONS[activation]()]
+    width = matrices[0][0].shape[1]
+    normalization = weights.get("normalization")
+    mean_std = None if normalization is None else _moments(normalization, width, name)
+    limit = 5.0 if normalization is None else normalization.get("clip", 5.0)
+    return NetworkPolicy(
+        nn.Sequential(*parts),
+        (width,),
+        clip_obs=_numbers(weights.get("observation_clip"), 0, f"{name}: observation_clip").item(),
+        normalizer=mean_std,
+        clip_normalized=_numbers(limit, 0, f"{name}: normalization.clip").item(),
+        clip_actions=_numbers(weights.get("action_clip"), 0, f"{name}: action_clip").item(),
+        layers=parts,
+    )
 
 
-def _moments(normalization: Any, width: int, name: str) -> dict[str, torch.Tensor]:
-    """Mean and variance as rl-games' model keeps them; its own epsilon comes on top of the variance."""
+def _moments(normalization: Any, width: int, name: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and standard deviation of the observations."""
     if not isinstance(normalization, Mapping):
         raise UserError(f"{name}: normalization is {str(normalization)[:40]!r}, expected mean, var, epsilon")
-    mean, var = (
-        _numbers(normalization.get(key), 1, f"{name}: normalization.{key}").double() for key in ("mean", "var")
-    )
+    mean, var = (_numbers(normalization.get(key), 1, f"{name}: normalization.{key}") for key in ("mean", "var"))
     for key, values in (("mean", mean), ("var", var)):
         if len(values) != width:
             raise UserError(f"{name}: normalization.{key} has {len(values)} numbers, expected {width}")
     epsilon = _numbers(normalization.get("epsilon"), 0, f"{name}: normalization.epsilon").item()
-    return {"running_mean_std.running_mean": mean, "running_mean_std.running_var": var + (epsilon - 1e-5)}
+    return mean, torch.sqrt(var + epsilon)
 
 
 def read_weights(path: str | Path) -> dict[str, Any]:
@@ -106,7 +112,7 @@ def read_weights(path: str | Path) -> dict[str, Any]:
     return found
 
 
-def load_weights(path: str | Path) -> MLPPolicy:
+def load_weights(path: str | Path) -> NetworkPolicy:
     """The policy of such a file: `read_weights`, then `policy_from_weights`."""
     return policy_from_weights(read_weights(path), f"policy {str(path)!r}")
 

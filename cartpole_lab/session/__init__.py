@@ -32,6 +32,7 @@ _HOME = {
     "quietly": "held_output",
     "announce": "held_output",
     "undisturbed": "saved_state",
+    "EnvSettings": "recorded",
     "remote_files": "remote_assets",
     "check_assets": "remote_assets",
 }

@@ -21,6 +21,7 @@ from cartpole_lab.session import overrides as settings
 from cartpole_lab.session import presets
 from cartpole_lab.session.env_checks import check_env
 from cartpole_lab.session.held_output import announce, quietly
+from cartpole_lab.session.recorded import EnvSettings, rebuild
 from cartpole_lab.session.task_lookup import DEFAULT_TASK, check_task, entry_points_of, find_task
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def _load(task_or_cfg: Any, agent: str | None, overrides: Sequence[str]) -> tupl
         )
     words = settings.parse(overrides)
     camera = "camera" in str(entry_points_of(task)["env_cfg_entry_point"]).lower()
-    selectors = [*_default_presets(overrides, camera and own is None), *(w.text for w in words if w.is_selector)]
+    selectors = [*default_presets(overrides, camera and own is None), *(w.text for w in words if w.is_selector)]
     single = [word for word in words if not word.is_selector]
     if agent is None and (stray := next((w for w in single if w.root == "agent"), None)):
         raise UserError(f"setting {stray.text!r} is the agent's, and no agent takes part here: leave it out")
@@ -151,7 +152,18 @@ def _load(task_or_cfg: Any, agent: str | None, overrides: Sequence[str]) -> tupl
     return task, cfg, agent_cfg
 
 
-def _default_presets(overrides: Sequence[str], has_camera: bool) -> list[str]:
+def _load_recorded(settings: EnvSettings, agent: str | None, overrides: Sequence[str]) -> tuple[str, Any, Any]:
+    """The same for settings that a checkpoint recorded."""
+    agent_words = [word for word in overrides if word.lstrip("+").startswith("agent.")]
+    if agent is None and agent_words:
+        raise UserError(f"setting {agent_words[0]!r} is the agent's, and no agent takes part here: leave it out")
+    cfg = rebuild(settings, [word for word in overrides if word not in agent_words])
+    check_env(cfg)
+    agent_cfg = load_cfg(settings.task, agent=agent, overrides=agent_words)[1] if agent else None
+    return settings.task, cfg, agent_cfg
+
+
+def default_presets(overrides: Sequence[str], has_camera: bool) -> list[str]:
     """Presets that the environment variables of a Jupyter kernel ask for, unless the user chose some."""
     chosen = {str(word).partition("=")[0] for word in overrides}
     names = {"physics": "CARTPOLE_LAB_PHYSICS"}
@@ -161,7 +173,7 @@ def _default_presets(overrides: Sequence[str], has_camera: bool) -> list[str]:
 
 
 def configure(
-    task_or_cfg: str | ManagerBasedRLEnvCfg | type[ManagerBasedRLEnvCfg] = DEFAULT_TASK,
+    task_or_cfg: str | ManagerBasedRLEnvCfg | type[ManagerBasedRLEnvCfg] | EnvSettings = DEFAULT_TASK,
     *,
     agent: str | None = None,
     num_envs: int | None = None,
@@ -185,11 +197,12 @@ def configure(
     device = check_device(device)
     if num_envs is not None:
         check_num_envs(num_envs)
-    task, cfg, agent_cfg = _load(task_or_cfg, agent, overrides)
+    recorded = isinstance(task_or_cfg, EnvSettings)
+    task, cfg, agent_cfg = (_load_recorded if recorded else _load)(task_or_cfg, agent, overrides)
     word = next((word for word in overrides if word.startswith("env.scene.num_envs=")), None)
     if word is not None and num_envs is not None and num_envs != cfg.scene.num_envs:
         raise UserError(f"num_envs is {num_envs}, and {word} says otherwise: give one of them")
-    if num_envs is None and word is None and isinstance(task_or_cfg, str):
+    if num_envs is None and word is None and (recorded or isinstance(task_or_cfg, str)):
         num_envs = min(cfg.scene.num_envs, NUM_ENVS[device.partition(":")[0]])
     cfg.sim.device = device
     cfg.seed = seed
@@ -200,7 +213,7 @@ def configure(
 
 
 def make_env(
-    task_or_cfg: str | ManagerBasedRLEnvCfg | type[ManagerBasedRLEnvCfg] = DEFAULT_TASK,
+    task_or_cfg: str | ManagerBasedRLEnvCfg | type[ManagerBasedRLEnvCfg] | EnvSettings = DEFAULT_TASK,
     *,
     num_envs: int | None = None,
     device: str | None = None,
@@ -212,8 +225,8 @@ def make_env(
     """Make the live environment, closing the one before.
 
     Args:
-        task_or_cfg: Registered id, id of an installed package, ``module:id``, ``path/to/file.py:id``, or a config
-            (class or object) of your own; yours is copied, not changed.
+        task_or_cfg: Registered id, id of an installed package, ``module:id``, ``path/to/file.py:id``, a config (class
+            or object) of your own, which is copied, not changed, or the settings that a checkpoint recorded.
         num_envs: Number of environments; by default 1024 on a CPU and 4096 on a GPU, or what your config says.
         device: ``"cpu"`` or ``"cuda:<index>"``; by default the GPU if there is one.
         seed: Seed of everything random in the environment.

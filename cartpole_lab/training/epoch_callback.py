@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,9 +14,11 @@ import torch
 
 from cartpole_lab.errors import UserError
 from cartpole_lab.evaluation import Evaluation, live_criterion, run_episodes
-from cartpole_lab.policies.network import policy_from_model
+from cartpole_lab.policies.loading import build_policy
+from cartpole_lab.policies.network import NetworkPolicy
 from cartpole_lab.session.saved_state import undisturbed
 from cartpole_lab.tasks.success import PROMISING_FAILURES, PROMISING_SHARE, stop_failures
+from cartpole_lab.training.checkpoints import Keeper
 from cartpole_lab.training.options import TrainOptions
 from cartpole_lab.training.progress import EpochInfo, ProgressLine
 
@@ -32,18 +33,22 @@ class Watch:
         self,
         env: Any,
         params: dict[str, Any],
+        keeper: Keeper,
         line: ProgressLine,
         on_epoch: Callable[[EpochInfo], bool | None] | None,
         stop_when_solved: bool,
         eval_interval: int,
         episodes: int,
     ) -> None:
-        self.env, self.params, self.line, self.on_epoch = env, params, line, on_epoch
+        self.env, self.params, self.keeper, self.line, self.on_epoch = env, params, keeper, line, on_epoch
         self.stop_when_solved, self.eval_interval, self.episodes = stop_when_solved, eval_interval, episodes
         self.curve: dict[str, list[float]] = {name: [] for name in (*CURVE_KEYS, *EVAL_KEYS)}
         self.began = time.time()
-        self.best_model: dict[str, torch.Tensor] | None = None
+        self.best: dict[str, Any] | None = None
+        """The moment that did best when evaluated: all entries of its checkpoint."""
         self.best_score = -np.inf
+        self.best_counts = False
+        """Whether the best one was found at or after the agent's ``save_best_after``; one before waits for the end."""
         self.failed = 0
         """Episodes of this epoch that ended before their time limit."""
         self.pay = 0.0
@@ -57,13 +62,15 @@ class Watch:
         self.solved_at: float | None = None
         """:func:`time.time` at which an evaluation had found the policy solved, with ``stop_when_solved``."""
         self.algo: Any = None
+        self.done = 0
+        """Epochs that are done."""
         space = env.unwrapped.single_observation_space["policy"]
         self.obs_shape = tuple(space.shape)
 
-    def model(self) -> dict[str, torch.Tensor]:
-        """A copy of the weights as they are now."""
-        state = self.algo.model.state_dict()
-        return {name.removeprefix("_orig_mod."): value.detach().clone() for name, value in state.items()}
+    def policy(self, moment: dict[str, Any]) -> NetworkPolicy:
+        """The deterministic policy of a moment."""
+        policy = build_policy(moment["model"], self.keeper.meaning, self.obs_shape)
+        return policy.to(self.env.unwrapped.device)
 
     def step_done(self, ended: int, time_outs: torch.Tensor | None) -> None:
         """Called by rl-games after every step of the rollout."""
@@ -117,6 +124,7 @@ class Watch:
             episode_s=self.cut_s,
             whole_episode_s=self.whole_s,
         )
+        self.done = epoch
         self.failed, self.pay, self.steps = 0, 0.0, 0
         values = (epoch, steps, wall_s, info.mean_return, info.mean_length, self.cut_s, self.whole_s)
         for name, value in zip(CURVE_KEYS, values, strict=True):
@@ -126,17 +134,18 @@ class Watch:
         solved = self._solved(info.evaluation)
         if solved:
             self.solved_at = time.time()
-        if stop or solved:
+        won = began and epoch >= algo.save_best_after and self._won(float(algo.game_rewards.get_mean()[0]))
+        if stop or solved or won:
             algo.max_epochs = epoch  # rl-games saves and returns
 
     def _evaluate(self, epoch: int) -> Evaluation | None:
         """Evaluate every few epochs, and remember the weights that did best."""
         if self.eval_interval <= 0 or epoch % self.eval_interval or not self._promising():
             return None
-        model = self.model()
+        moment = self.keeper.moment(self.algo)
         give_up = stop_failures(self.episodes) if self.stop_when_solved else None
         with undisturbed(self.env), self.whole_episodes():  # building a network draws random numbers too
-            policy = policy_from_model(model, self.params, self.obs_shape).to(self.env.unwrapped.device)
+            policy = self.policy(moment)
             result = run_episodes(
                 self.env,
                 policy,
@@ -148,10 +157,24 @@ class Watch:
         if result.complete:
             for name, value in zip(EVAL_KEYS, (epoch, result.mean_return, result.timeout_share), strict=True):
                 self.curve[name].append(value)
-            if result.mean_return > self.best_score:
-                self.best_score, self.best_model = result.mean_return, model
-                self.save_best(model)
+            self._keep_if_best(moment, result.mean_return)
         return result
+
+    def _keep_if_best(self, moment: dict[str, Any], score: float) -> None:
+        """Remember a moment that did better than all before; from ``save_best_after`` on it is written at once."""
+        counts = moment["epoch"] >= self.algo.save_best_after
+        if score > self.best_score or (counts and not self.best_counts):
+            self.best, self.best_score, self.best_counts = moment, score, counts
+            if counts:
+                self.keep_best()
+
+    def keep_best(self) -> Path:
+        """Write the best moment where Isaac Lab looks for the best checkpoint, and record why it is that."""
+        if self.best is None:
+            return self.keeper.write_best(self.keeper.moment(self.algo), "the last epoch: none was evaluated", None)
+        evaluated = len(self.curve["eval_epoch"])
+        why = f"highest mean return of {evaluated} evaluation{'s' if evaluated > 1 else ''}"
+        return self.keeper.write_best(self.best, why, self.best_score)
 
     @contextlib.contextmanager
     def whole_episodes(self) -> Iterator[None]:
@@ -176,17 +199,16 @@ class Watch:
         ceiling = live_criterion(raw).ceiling
         return ceiling is None or self.pay / self.steps / raw.step_dt > PROMISING_SHARE * ceiling
 
+    def _won(self, mean_return: float) -> bool:
+        """Whether rl-games' running mean has passed the agent's ``score_to_win``, which ends a training."""
+        score = self.params["config"].get("score_to_win")
+        if score is None or mean_return <= float(score):
+            return False
+        self.line.show(f"running mean {mean_return:.2f} has passed score_to_win {float(score):g}: done", keep=True)
+        return True
+
     def _solved(self, evaluation: Evaluation | None) -> bool:
         return self.stop_when_solved and evaluation is not None and evaluation.solved_with_margin()
-
-    def save_best(self, model: dict[str, torch.Tensor]) -> Path:
-        """Write ``model`` where Isaac Lab looks for the best checkpoint, whole or not at all."""
-        state = {**self.algo.get_full_state_weights(), "model": model, "last_mean_rewards": self.best_score}
-        path = Path(self.algo.nn_dir) / f"{self.params['config']['name']}.pth"
-        partial = path.with_suffix(".tmp")
-        torch.save(state, partial)
-        os.replace(partial, path)
-        return path
 
     def close(self) -> None:
         """Write TensorBoard's last numbers and end its threads, which would stay for as long as the process."""
@@ -195,28 +217,9 @@ class Watch:
             writer.close()
 
     def interrupt(self) -> None:
-        """Keep what was learned when the user stops the run."""
-        self.algo.save(os.path.join(self.algo.nn_dir, f"last_{self.params['config']['name']}_ep_{self.algo.epoch_num}"))
-
-
-def _probe(raw: Any) -> torch.Tensor:
-    """Mean reward of a step; NaN if any number that the policy sees is none."""
-    mean, obs = raw.reward_buf.mean(), raw.obs_buf.get("policy")
-    return mean + 0.0 * obs.sum() if isinstance(obs, torch.Tensor) and obs.ndim == 2 else mean
-
-
-def not_a_number(raw: Any) -> str:
-    """Which reward term, or which observation, of which environment is not a number after a step."""
-    for index, name in enumerate(raw.reward_manager.active_terms):
-        paid = raw.reward_manager._step_reward[:, index]
-        if len(wrong := (~paid.isfinite()).nonzero()):
-            where = int(wrong[0])
-            return f"reward term {name!r} gave {float(paid[where])} in environment {where} ({len(wrong)} in all)"
-    obs = raw.obs_buf["policy"]
-    if isinstance(obs, torch.Tensor) and len(wrong := (~obs.isfinite()).nonzero()):
-        where, column = wrong[0].tolist()[:2]
-        return f"observation {column} of environment {where} is {float(obs[where, column])}"
-    return "the reward is not a number"
+        """Keep what was learned when the user stops the run: the epochs that were done, not the one that was begun."""
+        moment = {**self.keeper.moment(self.algo), "epoch": self.done}
+        self.keeper.write(Path(self.algo.nn_dir) / f"last_{self.params['config']['name']}_ep_{self.done}.pth", moment)
 
 
 def make_observer(watch: Watch, agent_cfg: dict[str, Any], options: TrainOptions) -> Any:

@@ -1,25 +1,25 @@
-"""The other reinforcement-learning libraries: train with them, and read what they saved as one kind of policy.
+"""The other reinforcement-learning libraries: train with them.
 
 Training goes through Isaac Lab's own entry points, the ones behind ``isaaclab train --rl_library …``. What comes out is
-a different file for every library; :func:`load_policy_any` makes of each the same thing, a function from observations
-to actions, so that one evaluation judges them all.
+a different file for every library. When the training has ended, each is told what it means, so that it can go anywhere.
 """
 
 from __future__ import annotations
 
-import io
 import json
+import pickle
 import re
 import sys
 import time
-import zipfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cartpole_lab import shortcuts
 from cartpole_lab.errors import UserError
+from cartpole_lab.policies.checkpoint import open_checkpoint, seal
+from cartpole_lab.policies.runs import Best, Run
 from cartpole_lab.session.remote_assets import check_assets
 
 __all__ = [
@@ -27,16 +27,9 @@ __all__ = [
     "LibraryRun",
     "check_assets",
     "check_library",
-    "checkpoint_library",
     "last_checkpoint",
-    "load_policy_any",
     "train_with_library",
 ]
-
-if TYPE_CHECKING:
-    import torch
-
-    from cartpole_lab.policies.dense_policy import DensePolicy
 
 LIBRARIES = {"rl_games": "rl-games", "rsl_rl": "rsl-rl-lib", "skrl": "skrl", "sb3": "stable-baselines3"}
 """Names that ``--rl_library`` takes, with the package that each needs."""
@@ -146,7 +139,41 @@ def train_with_library(
     log_dir = _newest_run(Path("logs") / library, task, since=started_at)
     if log_dir is None:
         raise UserError(f"{library} left no run of {task} below logs/{library}: read what it printed above")
+    seal_run(log_dir)
     return LibraryRun(library, log_dir, last_checkpoint(log_dir, library), seed, wall_s)
+
+
+def seal_run(log_dir: str | Path) -> None:
+    """Put what they mean into all checkpoints of a run that Isaac Lab's own command has made, and name the best.
+
+    Raises:
+        UserError: The run's settings cannot be read.
+    """
+    run = Run.open(log_dir)
+    normalizer = _sb3_normalizer(run.log_dir) if run.library == "sb3" else None
+    for path in reversed(run.checkpoints):
+        checkpoint = open_checkpoint(path)
+        seal(path, replace(checkpoint.meaning, normalizer=normalizer))
+    best, last = run.best, last_checkpoint(run.log_dir, run.library)
+    if best is None:
+        best = Best(last, "the last one: the library named none the best")
+    run.note_checkpoint(best.path, epoch=-1, best=best)
+    run.note_checkpoint(last, epoch=-1)
+
+
+def _sb3_normalizer(log_dir: Path) -> dict[str, Any] | None:
+    """Statistics of the observations, which Stable-Baselines3 keeps in a pickle; this process has just made it."""
+    file = log_dir / "model_vecnormalize.pkl"
+    if not file.is_file():
+        return None
+    stats = pickle.loads(file.read_bytes())
+    rms = stats.obs_rms
+    return {
+        "mean": [float(n) for n in rms.mean],
+        "var": [float(n) for n in rms.var],
+        "epsilon": float(stats.epsilon),
+        "clip": float(stats.clip_obs),
+    }
 
 
 def _device_words(library: str, device: str, overrides: Sequence[str]) -> list[str]:
@@ -196,119 +223,3 @@ def last_checkpoint(log_dir: str | Path, library: str) -> Path:
 def _number(path: Path) -> int:
     """The last number in a file's name, -1 without one."""
     return int((re.findall(r"\d+", path.stem) or ["-1"])[-1])
-
-
-def load_policy_any(checkpoint: str | Path, device: str | torch.device = "cpu") -> DensePolicy:
-    """Read a checkpoint of rsl-rl, skrl or Stable-Baselines3 as a policy.
-
-    Only tensors are read from the file, never pickled code.
-
-    Args:
-        checkpoint: ``model_<n>.pt`` of rsl-rl, ``agent_<n>.pt`` of skrl, or ``model.zip`` of Stable-Baselines3. The
-            ``params/agent.yaml`` beside it tells what the weights alone do not, such as the activation function.
-        device: Where the policy is to live.
-
-    Returns:
-        A function from observations ``(n, numbers)`` to the deterministic actions ``(n, 1)``, without gradients.
-
-    Raises:
-        UserError: No such file, or a file of another kind.
-    """
-    checkpoint = Path(checkpoint)
-    if not checkpoint.is_file():
-        raise UserError(f"checkpoint {str(checkpoint)!r} does not exist")
-    library, state = _read(checkpoint)
-    settings = _agent_settings(checkpoint)
-    net = {"rsl_rl": _from_rsl_rl, "skrl": _from_skrl, "sb3": _from_sb3}[library](state, settings)
-    return net.to(device).eval()
-
-
-def checkpoint_library(checkpoint: str | Path) -> str | None:
-    """Name of the library that wrote a checkpoint; ``"rl_games"`` too, None where it is none of ours."""
-    try:
-        return _read(Path(checkpoint))[0]
-    except UserError:
-        return "rl_games" if Path(checkpoint).suffix == ".pth" else None
-
-
-def _read(path: Path) -> tuple[str, Mapping[str, Any]]:
-    """The library that wrote a file and the tensors in it."""
-    import pickle
-
-    import torch
-
-    try:
-        if path.suffix == ".zip":
-            with zipfile.ZipFile(path) as archive:
-                return "sb3", torch.load(io.BytesIO(archive.read("policy.pth")), map_location="cpu", weights_only=True)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (zipfile.BadZipFile, KeyError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
-        raise UserError(f"{path} is not a checkpoint that can be read: {' '.join(str(error).split())[:200]}") from error
-    if isinstance(state, Mapping) and "actor_state_dict" in state:
-        return "rsl_rl", state["actor_state_dict"]
-    if isinstance(state, Mapping) and "policy" in state:
-        return "skrl", state
-    raise UserError(f"{path} is not a checkpoint of rsl-rl, skrl or Stable-Baselines3")
-
-
-def _agent_settings(checkpoint: Path) -> Mapping[str, Any]:
-    """The agent settings that the run was started with, empty where they are not beside the checkpoint."""
-    import yaml
-
-    class Plain(yaml.SafeLoader):
-        """Reads Isaac Lab's dumps without building any of the Python objects that they name."""
-
-    def plain(loader: yaml.SafeLoader, _suffix: str, node: yaml.Node) -> Any:
-        if isinstance(node, yaml.MappingNode):
-            return loader.construct_mapping(node, deep=True)
-        if isinstance(node, yaml.SequenceNode):
-            return loader.construct_sequence(node, deep=True)
-        return loader.construct_scalar(node)
-
-    Plain.add_multi_constructor("tag:yaml.org,2002:python/", plain)
-    for folder in list(checkpoint.parents)[:2]:
-        file = folder / "params" / "agent.yaml"
-        if file.is_file():
-            return yaml.load(file.read_text(encoding="utf-8"), Loader=Plain) or {}
-    return {}
-
-
-def _from_rsl_rl(state: Mapping[str, Any], settings: Mapping[str, Any]) -> DensePolicy:
-    from cartpole_lab.policies.dense_policy import DensePolicy
-
-    actor = settings.get("actor", {})
-    net = DensePolicy.from_layers(
-        state, "mlp.", activation=actor.get("activation", "elu"), action_limit=settings.get("clip_actions")
-    )
-    if "obs_normalizer._mean" in state:
-        net.set_normalizer(state["obs_normalizer._mean"], state["obs_normalizer._std"] + 1e-2)
-    return net
-
-
-def _from_skrl(state: Mapping[str, Any], settings: Mapping[str, Any]) -> DensePolicy:
-    from cartpole_lab.policies.dense_policy import DensePolicy
-
-    policy = settings.get("models", {}).get("policy", {})
-    networks = policy.get("network") or [{}]
-    net = DensePolicy.from_layers(
-        state["policy"], "net_container.", "policy_layer.", activation=networks[-1].get("activations", "elu")
-    )
-    # skrl < 2 called it the state preprocessor
-    scaler = state.get("observation_preprocessor") or state.get("state_preprocessor")
-    if scaler:
-        net.set_normalizer(scaler["running_mean"], scaler["running_variance"].sqrt() + 1e-8, limit=5.0)
-    return net
-
-
-def _from_sb3(state: Mapping[str, Any], settings: Mapping[str, Any]) -> DensePolicy:
-    from cartpole_lab.policies.dense_policy import DensePolicy
-
-    activation = settings.get("policy_kwargs", {}).get("activation_fn", "nn.ELU")
-    # Isaac Lab's wrapper tells Stable-Baselines3 that actions lie between -1 and 1, and it clips them to that
-    return DensePolicy.from_layers(
-        state,
-        "mlp_extractor.policy_net.",
-        "action_net.",
-        activation=str(activation).rsplit(".", 1)[-1],
-        action_limit=1.0,
-    )

@@ -44,14 +44,16 @@ def _switch(help: str, **words: Any) -> Any:
 class TrainOptions:
     """Everything that a training can be told, apart from Python objects such as a config of your own."""
 
-    task: str = option(DEFAULT_TASK, f"registered task (default: {DEFAULT_TASK})")
+    task: str | None = option(None, f"registered task (default: the checkpoint's, else {DEFAULT_TASK})")
     device: str | None = option(None, "cpu, cuda or cuda:<index> (default: the GPU if there is one)")
     num_envs: int | None = option(None, "environments to simulate (default: 1024 on a CPU, 4096 on a GPU)", type=int)
     agent: str | None = option(None, "agent entry point (default: <rl_library>_cfg_entry_point)")
     rl_library: str = option("rl_games", "rl_games, rsl_rl, skrl or sb3 (default: rl_games)")
     seed: int | None = option(None, "seed of everything random; -1 draws one (default: the agent's)", type=int)
     max_iterations: int | None = option(None, "most epochs to train (default: the agent's)", type=int)
-    checkpoint: str | Path | None = option(None, "go on from a path, or from this task's latest or best")
+    checkpoint: str | Path | None = option(
+        None, "go on from a file, a run's folder, or latest or best of the newest run"
+    )
     sigma: float | None = option(
         None, "first log of the policy's standard deviation: 0 is 1.0, -1 is 0.37 (default: the agent's)", type=float
     )

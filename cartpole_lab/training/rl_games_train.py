@@ -9,6 +9,7 @@ import contextlib
 import copy
 import dataclasses
 import inspect
+import io
 import json
 import random
 import time
@@ -22,22 +23,30 @@ import numpy as np
 
 from cartpole_lab import shortcuts
 from cartpole_lab.evaluation import Evaluation, run_episodes
-from cartpole_lab.policies.network import policy_from_model
-from cartpole_lab.session.env import DEFAULT_AGENT, close_env, configure, open_env
+from cartpole_lab.files import write_whole
+from cartpole_lab.policies.builders import check_rl_games
+from cartpole_lab.policies.checkpoint import Meaning
+from cartpole_lab.session.env import close_env, open_env
 from cartpole_lab.session.held_output import quietly
+from cartpole_lab.session.recorded import differences, record
 from cartpole_lab.tasks.success import check_judged
+from cartpole_lab.training.checkpoints import Keeper, keeping
 from cartpole_lab.training.epoch_callback import CURVE_KEYS, EVAL_KEYS, Watch, make_observer
 from cartpole_lab.training.options import TrainOptions
 from cartpole_lab.training.progress import EpochInfo, ProgressLine, plot_curve
 from cartpole_lab.training.run_folder import (
     check_epochs,
     check_minibatch,
+    check_names,
     distribute,
     make_log_dir,
+    names_rate,
     physics_name,
     prepare_env_cfg,
+    preset_words,
     record_clips,
     resume_from,
+    settings_of,
     track,
     write_params,
 )
@@ -114,7 +123,8 @@ def train(
     """Train a policy with rl-games.
 
     Args:
-        task_or_cfg: Registered id, or an environment config of your own; by default the options' ``task``.
+        task_or_cfg: Registered id, or an environment config of your own; by default the options' ``task``, else that
+            of the checkpoint to go on from, else the cart-pole.
         options: What the training is told; by default :class:`TrainOptions` as it is.
         agent_cfg: Agent settings of your own, in place of those behind ``agent``.
         on_epoch: Called after every epoch. Returning False ends the training and keeps what was learned.
@@ -131,17 +141,16 @@ def train(
     started = time.time() if started is None else started
     options = (options or TrainOptions()).changed(**fields)
     task_or_cfg = options.task if task_or_cfg is None else task_or_cfg
-    agent, seed = options.agent or DEFAULT_AGENT, options.seed
+    own = task_or_cfg is not None and not isinstance(task_or_cfg, str)
     line = ProgressLine(options.progress)
 
-    # 1. Settings: the task's, the agent's, then what was asked for.
+    # 1. Settings: those of the run to go on with or the task's and the agent's, then what was asked for.
     with shortcuts.imports(), quietly():
-        task, env_cfg, loaded = configure(
-            task_or_cfg, agent=agent, num_envs=options.num_envs, device=options.device, overrides=options.overrides
-        )
-        agent_cfg = copy.deepcopy(agent_cfg if agent_cfg is not None else loaded)
+        start = resume_from(options, task_or_cfg)
+        task, env_cfg, agent, agent_cfg = settings_of(options, task_or_cfg, agent_cfg, start)
         params, config = agent_cfg["params"], agent_cfg["params"]["config"]
-        seed = params["seed"] if seed is None else random.randint(0, 10000) if seed == -1 else seed
+        seed = params["seed"] if options.seed is None else options.seed
+        seed = random.randint(0, 10000) if seed == -1 else seed
         params["seed"] = env_cfg.seed = seed
         config["device"] = config["device_name"] = env_cfg.sim.device
         config["num_actors"] = env_cfg.scene.num_envs
@@ -149,6 +158,8 @@ def train(
         params.setdefault("torch_threads", 0)  # as the session set them: rl-games would take all cores
         if options.max_iterations is not None:
             config["max_epochs"] = check_epochs(options.max_iterations)
+        check_names(config)
+        check_rl_games(params)
         check_minibatch(config)
         if options.stop_when_solved:
             check_judged(env_cfg, "--stop_when_solved")
@@ -156,12 +167,16 @@ def train(
 
     # 2. Log folder, with everything needed to repeat the run.
     with shortcuts.imports(), quietly():
-        resume = resume_from(options.checkpoint, task, agent, Path(options.log_root) / config["name"])
+        recorded = record(task, env_cfg, preset_words(options, env_cfg, start), own=own)
         log_dir = make_log_dir(Path(options.log_root).resolve(), config, options)
         env_cfg.log_dir = str(log_dir)
-        write_params(log_dir, task, agent, env_cfg, agent_cfg, rank)
+        write_params(log_dir, recorded, agent, agent_cfg, rank)
         plain_cfg = copy.deepcopy(env_cfg)
         env_cfg = prepare_env_cfg(options, env_cfg)
+
+    if start is not None:
+        now = "".join(f", now {word}" for word in differences(start.env, recorded))
+        line.show(f"going on from epoch {start.epoch} of {start.path}, with its settings{now}", keep=True)
 
     # 3. Environment and 4. the wrapper that rl-games expects.
     line.show(f"making {env_cfg.scene.num_envs} environments of {task} on {env_cfg.sim.device} …")
@@ -183,16 +198,21 @@ def train(
     eval_interval = options.eval_interval
     if eval_interval is None:
         eval_interval = 3 if options.stop_when_solved else config.get("save_frequency", 0)
-    watch = Watch(env, params, line, on_epoch, options.stop_when_solved, eval_interval, episodes)
+    spaces = env.unwrapped.single_observation_space["policy"], env.unwrapped.single_action_space
+    trained = {"num_envs": num_envs, "seed": seed, "device": env_cfg.sim.device}
+    meaning = Meaning("rl_games", agent, agent_cfg, recorded, spaces[0].shape, spaces[1].shape[0], trained)
+    keeper = Keeper(log_dir, config["name"], meaning, start=start and start.state, new_rate=names_rate(options),
+                    writes=rank == 0)  # fmt: skip
+    watch = Watch(env, params, keeper, line, on_epoch, options.stop_when_solved, eval_interval, episodes)
     with quietly():
         observer = make_observer(watch, agent_cfg, options)
         runner = Runner(observer)
-        runner.algo_factory.register_builder("a2c_continuous", ppo_agent)
+        runner.algo_factory.register_builder("a2c_continuous", keeping(ppo_agent, keeper))
         runner.load(agent_cfg)
         track(options, config, env_cfg, agent_cfg, log_dir)
     run_args = {"train": True, "play": False, "sigma": options.sigma}
-    if resume is not None:
-        run_args["checkpoint"] = str(resume)
+    if start is not None:
+        run_args["checkpoint"] = str(start.path)  # the keeper has read it: the file is not opened again
     with open(log_dir / "console.log", "w") as console, contextlib.redirect_stdout(console):
         watch.began = time.time()
         try:
@@ -204,8 +224,7 @@ def train(
         wall_s_train = time.time() - watch.began
 
     # 6. Clean-up: evaluate the best checkpoint on episodes that had no say in choosing it, and write the numbers.
-    best = watch.best_model or watch.model()
-    checkpoint = watch.save_best(best)
+    checkpoint = watch.keep_best()
     line.show("evaluating the best checkpoint …")
     episodes = options.eval_episodes or (num_envs if cameras else 1024)
     if filmed is not env or num_envs < min(episodes, 256):  # few environments would play many rounds
@@ -215,7 +234,7 @@ def train(
         with quietly():
             env = open_env(task, plain_cfg, launcher_args=options.launcher_args)
         env.unwrapped.common_step_counter = steps  # the curriculum goes by it
-    policy = policy_from_model(best, params, watch.obs_shape).to(env.unwrapped.device)
+    policy = watch.policy(watch.best or keeper.moment(watch.algo))
     with watch.whole_episodes():
         evaluation = run_episodes(env, policy, episodes=episodes, seed=20_000 + seed, side_by_side=True)
     run = TrainingRun(
@@ -235,10 +254,11 @@ def train(
         curve={name: np.array(watch.curve[name]) for name in (*CURVE_KEYS, *EVAL_KEYS)},
     )
     close_env()
-    np.savez(log_dir / "curve.npz", **run.curve)
+    np.savez(arrays := io.BytesIO(), **run.curve)
+    write_whole(log_dir / "curve.npz", arrays.getvalue())
     line_at = evaluation.criterion and evaluation.criterion.required_return
     plot_curve(run.curve, log_dir / "curve.png", title=f"{task}, seed {seed}", solved_return=line_at)
-    (log_dir / "summary.json").write_text(json.dumps(run.summary(), indent=2, allow_nan=False) + "\n")
+    write_whole(log_dir / "summary.json", json.dumps(run.summary(), indent=2, allow_nan=False) + "\n")
     line.show(
         f"trained {run.epochs} epochs in {run.wall_s_train:.1f} s: evaluated return {evaluation.mean_return:.3f}, "
         f"{100 * evaluation.timeout_share:.2f} % time-outs of {evaluation.episodes} fresh episodes",

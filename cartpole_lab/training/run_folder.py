@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import os
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from cartpole_lab.errors import UserError
-from cartpole_lab.policies.network import read_checkpoint
-from cartpole_lab.session.env import DEFAULT_TASK
+from cartpole_lab.files import check_name, write_whole
+from cartpole_lab.policies.checkpoint import Checkpoint
+from cartpole_lab.policies.runs import find_checkpoint
+from cartpole_lab.session import overrides
+from cartpole_lab.session.env import DEFAULT_AGENT, DEFAULT_TASK, configure, default_presets, has_camera
+from cartpole_lab.session.held_output import announce
+from cartpole_lab.session.recorded import EnvSettings, plain
 from cartpole_lab.training.options import TrainOptions
 
 
@@ -66,65 +73,122 @@ def distribute(options: TrainOptions, env_cfg: Any, params: dict[str, Any]) -> i
     return rank
 
 
-def resume_from(checkpoint: str | Path | None, task: str, agent: str, folder: Path) -> Path | None:
-    """The checkpoint to go on from, checked before anything is written."""
-    if checkpoint is None:
-        return None
-    path = find_checkpoint(checkpoint, task=task, agent=agent, folder=folder)
-    read_checkpoint(path)  # refuses anything that would run code
-    return path
-
-
-def find_checkpoint(
-    checkpoint: str | Path, *, task: str = DEFAULT_TASK, agent: str | None = None, folder: str | Path
-) -> Path:
-    """Turn ``"latest"``, ``"best"`` or a path into the path of a checkpoint.
-
-    Args:
-        checkpoint: A path, or a selector over the runs in ``folder``.
-        task: Task that the run must have trained.
-        agent: Agent entry point that the run must have used; None for any.
-        folder: Folder that holds the runs.
+def check_names(config: dict[str, Any]) -> None:
+    """See that what an agent calls itself can name a folder and files below ``--log_root``, and nothing elsewhere.
 
     Raises:
-        UserError: There is none.
+        UserError: It cannot.
     """
-    from isaaclab_rl.entrypoints.common import CHECKPOINT_SELECTORS, resolve_checkpoint_selector
+    check_name(config.get("name"), "agent.params.config.name")
+    if config.get("full_experiment_name"):
+        check_name(config["full_experiment_name"], "agent.params.config.full_experiment_name")
 
-    if str(checkpoint) not in CHECKPOINT_SELECTORS:
-        return Path(checkpoint).resolve()
-    try:
-        return Path(
-            resolve_checkpoint_selector(
-                str(folder),
-                str(checkpoint),
-                library="rl_games",
-                task=task,
-                checkpoint_pattern=r".*\.pth",
-                other_dirs=["nn"],
-                preferred_checkpoint_pattern=r"[^_]+\.pth" if checkpoint == "best" else None,
-                metadata={"agent": agent} if agent else {},
-            )
-        )
-    except ValueError as error:
-        raise UserError(
-            f"no {checkpoint} checkpoint of {task} in {str(folder)!r}: run `cartpole-lab train` first, or give a path"
-        ) from error
+
+def resume_from(options: TrainOptions, task_or_cfg: Any) -> Checkpoint | None:
+    """The checkpoint to go on from, read and checked before anything is written.
+
+    Raises:
+        UserError: There is none, or it holds too little to go on from.
+    """
+    if options.checkpoint is None:
+        return None
+    start = find_checkpoint(
+        options.checkpoint,
+        log_root=options.log_root,
+        task=task_or_cfg if isinstance(task_or_cfg, str) else None,
+        agent=options.agent,
+        library="rl_games",
+        say=announce,
+    )
+    if start.library != "rl_games":
+        raise UserError(f"checkpoint {str(start.path)!r} is one of {start.library}: rl_games cannot go on from it")
+    missing = [name for name in ("epoch", "frame", "optimizer") if name not in start.state]
+    if missing:
+        raise UserError(f"checkpoint {str(start.path)!r} has no {' and no '.join(missing)}: it can act, not go on")
+    return start
+
+
+def settings_of(
+    options: TrainOptions, task_or_cfg: Any, agent_cfg: dict[str, Any] | None, start: Checkpoint | None
+) -> tuple[str, Any, str, dict[str, Any]]:
+    """Task, environment config, agent entry point and agent settings of a training.
+
+    A training that goes on takes those of its checkpoint; what was asked for comes on top.
+
+    Args:
+        options: What the training was told.
+        task_or_cfg: Registered id or config, None if nobody named any.
+        agent_cfg: Agent settings of the user's own.
+        start: The checkpoint to go on from.
+    """
+    asked = {"device": options.device, "num_envs": options.num_envs, "overrides": options.overrides}
+    if start is None:
+        agent = options.agent or DEFAULT_AGENT
+        task, env_cfg, loaded = configure(DEFAULT_TASK if task_or_cfg is None else task_or_cfg, agent=agent, **asked)
+        return task, env_cfg, agent, copy.deepcopy(loaded if agent_cfg is None else agent_cfg)
+    same_task = isinstance(task_or_cfg, str) and task_or_cfg.split(":")[-1] == start.env.task
+    if asked["num_envs"] is None and not any(word.startswith("env.scene.num_envs=") for word in options.overrides):
+        asked["num_envs"] = start.meaning.trained.get("num_envs")
+    if task_or_cfg is not None and not same_task:
+        task, env_cfg, loaded = configure(task_or_cfg, agent=options.agent or start.meaning.agent, **asked)
+    elif options.agent is not None:
+        task, env_cfg, loaded = configure(start.env, agent=options.agent, **asked)
+    else:
+        asked["overrides"] = [word for word in options.overrides if not word.lstrip("+").startswith("agent.")]
+        task, env_cfg, _ = configure(start.env, **asked)
+        loaded = with_words(start, options.overrides)
+    agent_cfg = loaded if agent_cfg is None else agent_cfg
+    return task, env_cfg, options.agent or start.meaning.agent, copy.deepcopy(agent_cfg)
+
+
+def with_words(start: Checkpoint, words: Sequence[str]) -> dict[str, Any]:
+    """Agent settings of a checkpoint with words such as ``agent.params.config.gamma=0.98`` on top.
+
+    Raises:
+        UserError: The agent has no such setting.
+    """
+    agent_cfg = copy.deepcopy(dict(start.meaning.agent_cfg))
+    for name in ("train_dir", "full_experiment_name"):  # of the run that recorded them
+        agent_cfg.get("params", {}).get("config", {}).pop(name, None)
+    parsed = [word for word in overrides.parse(words) if word.root == "agent"]
+    overrides.apply(agent_cfg, parsed, root="agent", agent=start.meaning.agent)
+    return agent_cfg
+
+
+def preset_words(options: TrainOptions, env_cfg: Any, start: Checkpoint | None) -> list[str]:
+    """Words that chose presets: asked for, by an environment variable, or by the checkpoint to go on from."""
+    words = [*default_presets(options.overrides, has_camera(env_cfg)), *options.overrides]
+    keys = {word.partition("=")[0] for word in words}
+    inherited = () if start is None else start.env.presets
+    return [*(word for word in inherited if word.partition("=")[0] not in keys), *words]
+
+
+def names_rate(options: TrainOptions) -> bool:
+    """Whether a learning rate was asked for, which then wins over that of the checkpoint to go on from."""
+    return any(word.startswith("agent.params.config.learning_rate=") for word in options.overrides)
 
 
 def make_log_dir(root: Path, config: dict[str, Any], options: TrainOptions) -> Path:
-    """Make ``<root>/<name>/<time>``, and tell rl-games to use it."""
+    """Make ``<root>/<name>/<time>``, and tell rl-games to use it.
+
+    What can only fail when something is saved is tried here: the names of its files, and that they can be written.
+    """
     folder = root / config["name"]
     name = config.get("full_experiment_name") or datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-    name = options.run_timestamp or name
+    name = check_name(options.run_timestamp or name, "the name of the run's folder")
     log_dir, number = folder / name, 1
-    while log_dir.exists() and not options.distributed:  # never into an older run's folder
-        number += 1
-        log_dir = folder / f"{name}_{number}"
     try:
-        log_dir.mkdir(parents=True, exist_ok=True)
-        (log_dir / ".writable").touch()
-        (log_dir / ".writable").unlink()
+        while True:
+            try:
+                log_dir.mkdir(parents=True, exist_ok=options.distributed)
+                break
+            except FileExistsError:  # never into the folder of another run, be it made at this very moment
+                number += 1
+                log_dir = folder / f"{name}_{number}"
+        (log_dir / "nn").mkdir(exist_ok=True)
+        trial = log_dir / "nn" / f"last_{config['name']}_ep_100000_rew_-100.00000000.pth"
+        trial.touch()
+        trial.unlink(missing_ok=True)
     except OSError as error:
         raise UserError(
             f"log folder {str(log_dir)!r} cannot be written ({error.strerror}): choose another with --log_root"
@@ -133,13 +197,17 @@ def make_log_dir(root: Path, config: dict[str, Any], options: TrainOptions) -> P
     return log_dir
 
 
-def write_params(log_dir: Path, task: str, agent: str, env_cfg: Any, agent_cfg: dict[str, Any], rank: int) -> None:
-    """Write ``run.json``, ``params/env.yaml`` and ``params/agent.yaml``."""
-    from isaaclab_rl.entrypoints.common import dump_train_configs, write_run_manifest
+def write_params(log_dir: Path, env: EnvSettings, agent: str, agent_cfg: dict[str, Any], rank: int) -> None:
+    """Write ``run.json``, and ``params/env.yaml`` and ``params/agent.yaml`` as plain data that a safe loader reads."""
+    import yaml
+    from isaaclab_rl.entrypoints.common import write_run_manifest
 
-    if rank == 0:
-        write_run_manifest(str(log_dir), library="rl_games", task=task, metadata={"agent": agent})
-        dump_train_configs(str(log_dir), env_cfg, agent_cfg)
+    if rank != 0:
+        return
+    write_run_manifest(str(log_dir), library="rl_games", task=env.task, metadata={"agent": agent})
+    (log_dir / "params").mkdir(exist_ok=True)
+    for name, values in (("env", env.values), ("agent", plain(agent_cfg))):
+        write_whole(log_dir / "params" / f"{name}.yaml", yaml.safe_dump(values, sort_keys=False))
 
 
 def prepare_env_cfg(options: TrainOptions, env_cfg: Any) -> Any:

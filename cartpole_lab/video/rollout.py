@@ -10,8 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cartpole_lab.errors import UserError
-from cartpole_lab.session.env import DEFAULT_TASK, check_device, check_num_envs, load_cfg, make_env
+from cartpole_lab.evaluation import check_fits, settings_for
+from cartpole_lab.policies.checkpoint import Checkpoint
+from cartpole_lab.policies.loading import load_policy
+from cartpole_lab.policies.runs import Run, open_any
+from cartpole_lab.session.env import check_device, check_num_envs, configure, make_env
 from cartpole_lab.session.held_output import quietly
+from cartpole_lab.session.recorded import EnvSettings
 
 if TYPE_CHECKING:
     import gymnasium as gym
@@ -138,9 +143,9 @@ class Rollout:
 
 
 def record_rollout(
-    policy: Policy | str | Path,
+    policy: Policy | str | Path | Checkpoint | Run,
     *,
-    task_or_cfg: Any = DEFAULT_TASK,
+    task_or_cfg: Any = None,
     env: gym.Env | None = None,
     steps: int = 300,
     num_envs: int = 4,
@@ -151,8 +156,9 @@ def record_rollout(
     """Let a policy act and keep everything that happens.
 
     Args:
-        policy: A policy, or the path of a checkpoint.
-        task_or_cfg: Registered id or config, as for :func:`cartpole_lab.session.env.make_env`.
+        policy: A policy, a checkpoint (its path too), or a run (the path of its folder too), which stands for its best.
+        task_or_cfg: Registered id or config, as for :func:`cartpole_lab.session.env.make_env`; by default what a
+            checkpoint was trained with, else the cart-pole.
         env: A live environment to use instead of making one. It is reset, and left where the recording ends.
         steps: How long to record; 300 steps are one episode of 5 s.
         num_envs: Number of environments to make, if none is given.
@@ -165,10 +171,12 @@ def record_rollout(
     """
     import torch
 
+    checkpoint = None if callable(policy) else open_any(policy)
     if env is None:
+        task_or_cfg = settings_for(checkpoint, task_or_cfg)
         env = make_env(task_or_cfg, num_envs=num_envs, device=device, seed=seed, overrides=overrides)
     raw = env.unwrapped
-    policy = _as_policy(policy, raw.device)
+    policy = _acting(policy if checkpoint is None else checkpoint, env)
     robot, rewards = raw.scene["robot"], raw.reward_manager
     action_term = raw.action_manager.get_term(raw.action_manager.active_terms[0])
     weights = {name: float(rewards.get_term_cfg(name).weight) for name in rewards.active_terms}
@@ -210,10 +218,10 @@ def record_rollout(
 
 
 def record_video(
-    policy: Policy | str | Path,
+    policy: Policy | str | Path | Checkpoint | Run,
     path: str | Path,
     *,
-    task_or_cfg: Any = DEFAULT_TASK,
+    task_or_cfg: Any = None,
     seconds: float = 10.0,
     width: int = 1280,
     height: int = 720,
@@ -226,9 +234,10 @@ def record_video(
     """Film a policy: all environments side by side, in one picture.
 
     Args:
-        policy: A policy, or the path of a checkpoint.
+        policy: A policy, a checkpoint (its path too), or a run (the path of its folder too), which stands for its best.
         path: The film, an ``.mp4``. A still picture of the same name, ``.png``, is written beside it.
-        task_or_cfg: Registered id or config, as for :func:`cartpole_lab.session.env.make_env`.
+        task_or_cfg: Registered id or config, as for :func:`cartpole_lab.session.env.make_env`; by default what a
+            checkpoint was trained with, else the cart-pole.
         seconds: Length of the film [s], in real time.
         width, height: Size of the picture [px]; even numbers.
         fps: Pictures a second. The task's 60 steps a second should be a multiple of it.
@@ -254,23 +263,30 @@ def record_video(
     with quietly():
         from cartpole_lab.video import film_camera as film
 
-        cfg = load_cfg(task_or_cfg, agent=None, overrides=overrides)[0] if isinstance(task_or_cfg, str) else task_or_cfg
+        checkpoint = None if callable(policy) else open_any(policy)
+        cfg = task_or_cfg = settings_for(checkpoint, task_or_cfg)
+        registered = isinstance(task_or_cfg, str | EnvSettings)
+        if registered:
+            cfg = configure(task_or_cfg, device=device, overrides=overrides)[1]
         # A GPU draws whole pictures with one ray a pixel: four times the pixels, averaged, smooth its edges.
         finer = 2 if check_device(device).startswith("cuda") else 1
         cfg = film.with_film_camera(cfg, num_envs=num_envs, width=width * finer, height=height * finer)
-    words = () if isinstance(task_or_cfg, str) else overrides  # those of a registered task are in its config by now
+    words = () if registered else overrides  # those of a registered task are in its config by now
     env = make_env(cfg, num_envs=num_envs, device=device, seed=seed, overrides=words)
-    frames = _frames(env, _as_policy(policy, env.unwrapped.device), finer, seconds=seconds, fps=fps, seed=seed)
+    frames = _frames(
+        env, _acting(policy if checkpoint is None else checkpoint, env), finer, seconds=seconds, fps=fps, seed=seed
+    )
     film.write_mp4(frames, path, fps=fps, poster_s=min(0.1, seconds / 2))
     return path
 
 
-def _as_policy(policy: Policy | str | Path, device: str) -> Policy:
-    if callable(policy):
-        return policy
-    from cartpole_lab.policies.network import load_policy
-
-    return load_policy(policy, device=device)
+def _acting(policy: Policy | Checkpoint, env: gym.Env) -> Policy:
+    """The policy, on the device of the environment that it fits."""
+    if isinstance(policy, Checkpoint):
+        shape = tuple(env.unwrapped.single_observation_space["policy"].shape)
+        policy = load_policy(policy, device=env.unwrapped.device, obs_shape=shape)
+    check_fits(policy, env)
+    return policy
 
 
 def _frames(env: gym.Env, policy: Policy, finer: int, *, seconds: float, fps: int, seed: int) -> Iterator[np.ndarray]:

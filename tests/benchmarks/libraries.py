@@ -61,20 +61,17 @@ def train(library: str, agent: str | None, seed: int, device: str | None) -> tup
 
 def judge(library: str, checkpoint: Path, device: str | None) -> dict[str, float | bool]:
     """Pick one of the last checkpoints by evaluation, and evaluate it over 1024 fresh episodes."""
-    from cartpole_lab import evaluation
-    from cartpole_lab.policies import network as policies
+    from cartpole_lab import evaluation, policies
     from cartpole_lab.session import env as session
-    from cartpole_lab.training import libraries
 
     where = device or session.default_device()
-    load = policies.load_policy if library == "rl_games" else libraries.load_policy_any
     found = [checkpoint]
     if library != "rl_games":  # there train() has picked already
         saved = [path for path in checkpoint.parent.glob(f"*{checkpoint.suffix}") if re.search(r"\d", path.stem)]
         found = sorted({checkpoint, *saved}, key=lambda path: path.stat().st_mtime)[-LAST:]
-    tried = {path: evaluation.evaluate(load(path, where), seed=500, device=device) for path in found}
+    tried = {path: evaluation.evaluate(policies.load_policy(path, where), seed=500, device=device) for path in found}
     best = max(found, key=lambda path: tried[path].mean_return)
-    result = evaluation.evaluate(load(best, where), episodes=1024, seed=1000, device=device)
+    result = evaluation.evaluate(policies.load_policy(best, where), episodes=1024, seed=1000, device=device)
     return {"return": result.mean_return, "timeouts": result.timeout_share, "solved": result.solved}
 
 

@@ -85,7 +85,7 @@ def test_the_renderer_is_chosen_by_isaac_labs_names(name: str, kind: str) -> Non
 
 def test_default_agents_train_on_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One epoch of the settings for a GPU and of those for a CPU, with the critic on the four numbers."""
-    from cartpole_lab.policies import network as policies
+    from cartpole_lab import policies
     from cartpole_lab.training import libraries
 
     monkeypatch.chdir(tmp_path)
@@ -97,6 +97,5 @@ def test_default_agents_train_on_pictures(tmp_path: Path, monkeypatch: pytest.Mo
         run = libraries.train_with_library(
             "rl_games", DEPTH, agent=agent, num_envs=8, device="cpu", seed=1, max_iterations=1, overrides=words
         )
-        model = policies.read_checkpoint(run.checkpoint)["model"]
-        policy = policies.policy_from_model(model, policies.agent_params(run.checkpoint), shape)
+        policy = policies.load_policy(run.checkpoint, obs_shape=shape)
         assert policy(torch.rand(5, *shape)).shape == (5, 1)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from cartpole_lab.evaluation import Evaluation, evaluate, run_episodes
-from cartpole_lab.policies.network import pd_policy, random_policy, zero_policy
+from cartpole_lab.policies.by_hand import pd_policy, random_policy, zero_policy
 from cartpole_lab.session.env import make_env
 from cartpole_lab.session.saved_state import undisturbed
 from cartpole_lab.speed import forked_process as copies

@@ -11,8 +11,11 @@ import torch
 from torch import nn
 
 from cartpole_lab.errors import UserError
+from cartpole_lab.policies.checkpoint import Meaning, packed
 from cartpole_lab.policies.export import ONNX_TOLERANCE, export_onnx, export_weights
-from cartpole_lab.policies.network import load_policy
+from cartpole_lab.policies.loading import load_policy
+from cartpole_lab.session.env import DEFAULT_TASK, load_cfg
+from cartpole_lab.session.recorded import EnvSettings
 from cartpole_lab.teaching.widgets.policy_map import _forward
 
 
@@ -25,8 +28,13 @@ def checkpoint(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     if request.param:
         model["running_mean_std.running_mean"] = torch.tensor([0.1, -0.2, 0.0, 0.3], dtype=torch.float64)
         model["running_mean_std.running_var"] = torch.tensor([0.5, 0.01, 2.0, 4.0], dtype=torch.float64)
+    model["a2c_network.value.weight"], model["a2c_network.value.bias"] = torch.zeros(1, 32), torch.zeros(1)
+    model["a2c_network.sigma"] = torch.zeros(1)
+    settings = load_cfg(DEFAULT_TASK)[1]
+    settings["params"]["config"]["normalize_input"] = request.param
+    meaning = Meaning("rl_games", "rl_games_cfg_entry_point", settings, EnvSettings(DEFAULT_TASK), (4,), 1)
     path = tmp_path / "policy.pth"
-    torch.save({"model": model}, path)
+    path.write_bytes(packed({"model": model}, meaning))
     return path
 
 
@@ -63,5 +71,5 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="not a file"):
         export_weights(tmp_path / "none.pth")
     torch.save({"model": {"something": torch.zeros(1)}}, tmp_path / "odd.pth")
-    with pytest.raises(UserError, match="actor"):
+    with pytest.raises(UserError, match=r"does not say what network it holds.*--agent_cfg"):
         export_onnx(tmp_path / "odd.pth", tmp_path / "odd.onnx")

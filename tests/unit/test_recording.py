@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cartpole_lab.errors import UserError
-from cartpole_lab.policies.network import pd_policy, zero_policy
+from cartpole_lab.policies.by_hand import pd_policy, zero_policy
 from cartpole_lab.video.rollout import Rollout, record_rollout, record_video
 
 STEPS, ENVS = 60, 3

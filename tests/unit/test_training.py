@@ -14,7 +14,7 @@ import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from cartpole_lab.errors import UserError
-from cartpole_lab.policies.network import MLPPolicy, load_policy, policy_from_model, read_checkpoint
+from cartpole_lab.policies import load_policy, read_checkpoint
 from cartpole_lab.training.progress import ProgressLine, plot_curve
 from cartpole_lab.training.rl_games_train import TrainingRun, train
 
@@ -97,9 +97,7 @@ def test_the_policy_is_the_mean_action_of_rl_games(run: TrainingRun) -> None:
     obs = torch.randn(100, 4)
     with torch.no_grad():
         mus = net({"is_train": False, "prev_actions": None, "obs": obs, "rnn_states": None})["mus"].clamp(-1, 1)
-    policy = policy_from_model(state["model"], params)
-    assert isinstance(policy, MLPPolicy)
-    assert torch.allclose(policy(obs), mus, atol=1e-6)
+    assert torch.allclose(load_policy(run.checkpoint)(obs), mus, atol=1e-6)
 
 
 def test_two_runs_in_one_second_do_not_share_a_folder(tmp_path: Path) -> None:
@@ -138,7 +136,7 @@ def test_stop_when_solved_evaluates_what_the_latest_rollout_recommends(
         reward_buf=torch.full((100,), pay / 300),
         obs_buf={"policy": torch.zeros(100, 4)},
     )
-    watch = Watch(SimpleNamespace(unwrapped=raw), {}, ProgressLine(False), None, True, 3, 64)
+    watch = Watch(SimpleNamespace(unwrapped=raw), {}, None, ProgressLine(False), None, True, 3, 64)
     time_outs = torch.zeros(100, dtype=torch.bool)
     time_outs[:timed_out] = True
     watch.step_done(ended, time_outs)

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from cartpole_lab.evaluation import Evaluation
-from cartpole_lab.policies.network import pd_policy
+from cartpole_lab.policies.by_hand import pd_policy
 from cartpole_lab.teaching.widgets import Playground, PolicyMap, RewardMixer, Trainer
 from cartpole_lab.teaching.widgets._base import HERE, module
 from cartpole_lab.teaching.widgets._data import DEFAULT_WEIGHTS, film_of, first_episode, summarise

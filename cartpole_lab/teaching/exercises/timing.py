@@ -48,7 +48,7 @@ def check_controller(evaluation: Evaluation, gains: Mapping[str, float]) -> None
 
     Args:
         evaluation: What the controller did.
-        gains: Its four gains, as :func:`cartpole_lab.policies.network.pd_policy` takes them.
+        gains: Its four gains, as :func:`cartpole_lab.pd_policy` takes them.
     """
     stands = evaluation.settled_share
     if stands >= STANDS:

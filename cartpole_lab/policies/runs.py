@@ -1,0 +1,348 @@
+"""Runs: the folder that a training leaves behind, read as one object, and the checkpoint that a word names.
+
+A run records which of its checkpoints is the best and why. A folder of Isaac Lab's own ``isaaclab train`` records no
+such
+thing: there the best is the file that its library calls so, and :attr:`Run.best` says that it is.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cartpole_lab.errors import UserError
+from cartpole_lab.files import write_whole
+from cartpole_lab.policies.checkpoint import Checkpoint, open_checkpoint, safe_yaml
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SELECTORS = ("best", "latest")
+RECORD = "checkpoints.json"
+"""File of a run that lists its checkpoints, and says which is the best and why."""
+_PATTERNS = {
+    "rl_games": ("nn/*.pth",),
+    "rsl_rl": ("model_*.pt",),
+    "skrl": ("checkpoints/*.pt",),
+    "sb3": ("model.zip", "model_*.zip"),
+}
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best checkpoint of a run.
+
+    Attributes:
+        path: Its file.
+        why: What makes it the best, in words.
+        epoch: Epochs that it has been trained for, None if nobody wrote it down.
+        score: Mean return of the evaluation that chose it, None if none did.
+    """
+
+    path: Path
+    why: str
+    epoch: int | None = None
+    score: float | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """The folder of one training.
+
+    Attributes:
+        log_dir: The folder.
+        manifest: Its ``run.json``: library, task, agent, when it began.
+    """
+
+    log_dir: Path
+    manifest: Mapping[str, Any] = field(repr=False)
+
+    @classmethod
+    def open(cls, log_dir: str | Path) -> Run:
+        """Read the folder of a run.
+
+        Raises:
+            UserError: It isn't one.
+        """
+        log_dir = Path(log_dir).resolve()
+        try:
+            manifest = json.loads((log_dir / "run.json").read_text(encoding="utf-8"))
+            if not isinstance(manifest["library"], str) or not isinstance(manifest["task"], str):
+                raise TypeError("library")
+            datetime.fromisoformat(manifest["created_at"])
+        except (OSError, KeyError, TypeError, ValueError) as error:
+            raise UserError(
+                f"folder {str(log_dir)!r} is not the folder of a run: it has no run.json that says so"
+            ) from error
+        return cls(log_dir, manifest)
+
+    @property
+    def library(self) -> str:
+        """The library that trained it."""
+        return self.manifest["library"]
+
+    @property
+    def task(self) -> str:
+        """Registered id of the task."""
+        return self.manifest["task"]
+
+    @property
+    def agent(self) -> str | None:
+        """Name of the agent entry point."""
+        metadata = self.manifest.get("metadata")
+        return metadata.get("agent") if isinstance(metadata, Mapping) else None
+
+    @property
+    def created_at(self) -> datetime:
+        """When it began."""
+        moment = datetime.fromisoformat(self.manifest["created_at"])
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+    @property
+    def agent_cfg(self) -> dict[str, Any]:
+        """Settings of the agent as plain data."""
+        return self._settings("agent")
+
+    @property
+    def env_cfg(self) -> dict[str, Any]:
+        """Settings of the environment as plain data."""
+        return self._settings("env")
+
+    @property
+    def summary(self) -> dict[str, Any] | None:
+        """The numbers of ``summary.json``; None if the training did not come to its end."""
+        return self._json("summary.json")
+
+    @property
+    def curve(self) -> dict[str, np.ndarray] | None:
+        """The learning curve, as in :class:`cartpole_lab.TrainingRun`; None if the training did not come to its end."""
+        import numpy as np
+
+        file = self.log_dir / "curve.npz"
+        if not file.is_file():
+            return None
+        try:
+            with np.load(file, allow_pickle=False) as arrays:
+                return {name: arrays[name] for name in arrays.files}
+        except (OSError, ValueError, EOFError) as error:
+            raise UserError(f"curve {str(file)!r} cannot be read ({error})") from error
+
+    @property
+    def checkpoints(self) -> list[Path]:
+        """All checkpoints, the newest first."""
+        found = {path for pattern in _PATTERNS.get(self.library, ()) for path in self.log_dir.glob(pattern)}
+        order = {entry["file"]: number for number, entry in enumerate(self._record().get("saved", []))}
+        return sorted(
+            (path for path in found if path.is_file() and not path.name.startswith(".")),
+            key=lambda p: (order.get(self._relative(p), -1), p.stat().st_mtime_ns, _last_number(p)),
+            reverse=True,
+        )
+
+    @property
+    def best(self) -> Best | None:
+        """The best checkpoint as the run recorded it, or the one that its library calls the best; None if none is."""
+        recorded = self._record().get("best")
+        if isinstance(recorded, Mapping):
+            path = self.log_dir / str(recorded.get("file"))
+            if path.resolve().is_relative_to(self.log_dir) and path.is_file():
+                return Best(path, str(recorded.get("why")), recorded.get("epoch"), recorded.get("score"))
+            return None
+        names = {"sb3": ["model.zip"], "skrl": ["checkpoints/best_agent.pt"]}.get(self.library, [])
+        if self.library == "rl_games":
+            try:
+                names = [f"nn/{self.agent_cfg['params']['config']['name']}.pth"]
+            except (UserError, KeyError, TypeError):
+                names = []
+        for name in names:
+            if (self.log_dir / name).is_file():
+                return Best(self.log_dir / name, f"the file that {self.library} itself calls the best")
+        newest = self.checkpoints[:1] if self.library == "rsl_rl" else []
+        return Best(newest[0], "the last one: rsl_rl calls none the best") if newest else None
+
+    @property
+    def latest(self) -> Path | None:
+        """The checkpoint of the latest epoch."""
+        last = self._record().get("latest")
+        path = self.log_dir / last if isinstance(last, str) else None
+        if path is not None and path.resolve().is_relative_to(self.log_dir) and path.is_file():
+            return path
+        best = self.best
+        others = [path for path in self.checkpoints if best is None or path != best.path or self.library != "rl_games"]
+        return (others or self.checkpoints or [None])[0]
+
+    def load(self, which: str = "best", *, say: Callable[[str], None] | None = None) -> Checkpoint:
+        """Read the checkpoint that ``"best"`` or ``"latest"`` names, or the newest that can be read in its place.
+
+        Args:
+            which: The word.
+            say: Called with a line if another one is taken; by default it goes to standard error.
+
+        Raises:
+            UserError: The run has none that can be read.
+        """
+        say = say or _to_stderr
+        best = self.best
+        wanted = (best.path if best else None) if which == "best" else self.latest
+        reasons = [] if wanted else [f"run {self.log_dir.name} records no {which} checkpoint"]
+        for path in [*([wanted] if wanted else []), *(p for p in self.checkpoints if p != wanted)]:
+            try:
+                checkpoint = open_checkpoint(path)
+            except UserError as error:
+                reasons.append(str(error))
+                continue
+            if reasons:
+                epoch = f" of epoch {checkpoint.epoch}" if checkpoint.epoch is not None else ""
+                say(f"{reasons[0]}: taking {self._relative(path)}{epoch} instead")
+            return checkpoint
+        raise UserError(
+            f"run {str(self.log_dir)!r} has no checkpoint that can be read" + "".join(f"; {r}" for r in reasons)
+        )
+
+    def note_checkpoint(self, path: Path, *, epoch: int, best: Best | None = None) -> None:
+        """Record that a checkpoint has been written, and that it is the best so far if ``best`` says why."""
+        record = self._record()
+        name = self._relative(path)
+        saved = [entry for entry in record.get("saved", []) if entry.get("file") != name]
+        record["saved"] = [*saved, {"file": name, "epoch": epoch}]
+        if best is not None:
+            record["best"] = {"file": name, "epoch": best.epoch, "score": best.score, "why": best.why}
+        else:
+            record["latest"] = name
+        write_whole(self.log_dir / RECORD, json.dumps(record, indent=2, allow_nan=False) + "\n")
+
+    def _record(self) -> dict[str, Any]:
+        record = self._json(RECORD) or {}
+        saved = record.get("saved")
+        record["saved"] = [e for e in saved if isinstance(e, dict) and "file" in e] if isinstance(saved, list) else []
+        return record
+
+    def _json(self, name: str) -> dict[str, Any] | None:
+        try:
+            data = json.loads((self.log_dir / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return data if isinstance(data, dict) else None
+
+    def _settings(self, name: str) -> dict[str, Any]:
+        file = self.log_dir / "params" / f"{name}.yaml"
+        try:
+            settings = safe_yaml(file.read_text(encoding="utf-8"))
+        except (OSError, UnicodeError) as error:
+            raise UserError(f"settings {str(file)!r} cannot be read") from error
+        if not isinstance(settings, dict):
+            raise UserError(f"settings {str(file)!r} are empty")
+        return settings
+
+    def _relative(self, path: Path) -> str:
+        return path.relative_to(self.log_dir).as_posix()
+
+
+def find_runs(
+    log_root: str | Path, *, task: str | None = None, agent: str | None = None, library: str | None = None
+) -> list[Run]:
+    """All runs below a folder, the newest first.
+
+    Args:
+        log_root: The folder; runs may lie a few folders deep.
+        task, agent, library: What the run must have trained; None for any.
+    """
+    runs = []
+    for log_dir in _folders(Path(log_root)):
+        try:
+            run = Run.open(log_dir)
+        except UserError:
+            continue
+        if task in (None, run.task) and agent in (None, run.agent) and library in (None, run.library):
+            runs.append(run)
+    return sorted(runs, key=lambda run: (run.created_at, run.log_dir.name), reverse=True)
+
+
+def find_checkpoint(
+    which: str | Path,
+    *,
+    log_root: str | Path,
+    task: str | None = None,
+    agent: str | None = None,
+    library: str | None = None,
+    agent_cfg: str | Path | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Checkpoint:
+    """Read the checkpoint that a word or a path names.
+
+    Args:
+        which: ``"best"`` or ``"latest"`` of the newest run, a file, or the folder of a run, which stands for its best.
+        log_root: Folder that holds the runs.
+        task, agent, library: What the run must have trained; None for any. A path is not held against them.
+        agent_cfg: The agent's settings as YAML, for a file that doesn't carry them.
+        say: Called with a line where another checkpoint is taken than the word names; by default it goes to stderr.
+
+    Raises:
+        UserError: There is none that can be read.
+    """
+    if str(which) not in SELECTORS:
+        return open_any(which, agent_cfg=agent_cfg, task=task, say=say)
+    say = say or _to_stderr
+    runs = find_runs(log_root, task=task, agent=agent, library=library)
+    for run in runs:
+        if not run.checkpoints:
+            if len(runs) > 1:
+                say(f"run {run.log_dir.name} has no checkpoint: looking at an older one")
+            continue
+        try:
+            return run.load(str(which), say=say)
+        except UserError as error:
+            say(f"{error}: looking at an older run")
+    of = f" of {task}" if task else ""
+    by = f" by {agent}" if agent else ""
+    raise UserError(
+        f"no {which} checkpoint{of}{by} in {str(log_root)!r}: run `cartpole-lab train` first, name the folder of the "
+        "runs with --log_root, or give a path"
+    )
+
+
+def open_any(
+    path: str | Path | Checkpoint | Run,
+    *,
+    agent_cfg: str | Path | None = None,
+    task: str | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Checkpoint:
+    """Read a checkpoint from its file, or the best one of a run from its folder.
+
+    Raises:
+        UserError: It is neither, or can't be read.
+    """
+    if isinstance(path, Checkpoint):
+        return path
+    if isinstance(path, Run):
+        return path.load("best", say=say)
+    if Path(path).is_dir():
+        return Run.open(path).load("best", say=say)
+    return open_checkpoint(path, agent_cfg=agent_cfg, task=task)
+
+
+def _folders(root: Path, depth: int = 3) -> Iterator[Path]:
+    """Folders below a root that hold a ``run.json``, the root too; what cannot be looked into is passed by."""
+    try:
+        if (root / "run.json").is_file():
+            yield root
+        elif depth:
+            for folder in root.iterdir():
+                if folder.is_dir() and not folder.is_symlink():
+                    yield from _folders(folder, depth - 1)
+    except OSError:
+        return
+
+
+def _last_number(path: Path) -> int:
+    digits = "".join(c if c.isdigit() else " " for c in path.stem).split()
+    return int(digits[-1]) if digits else -1
+
+
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr)
