@@ -222,6 +222,26 @@ class Watch:
         self.keeper.write(Path(self.algo.nn_dir) / f"last_{self.params['config']['name']}_ep_{self.done}.pth", moment)
 
 
+def _probe(raw: Any) -> torch.Tensor:
+    """Mean reward of a step; NaN if any number that the policy sees is none."""
+    mean, obs = raw.reward_buf.mean(), raw.obs_buf.get("policy")
+    return mean + 0.0 * obs.sum() if isinstance(obs, torch.Tensor) and obs.ndim == 2 else mean
+
+
+def not_a_number(raw: Any) -> str:
+    """Which reward term, or which observation, of which environment is not a number after a step."""
+    for index, name in enumerate(raw.reward_manager.active_terms):
+        paid = raw.reward_manager._step_reward[:, index]
+        if len(wrong := (~paid.isfinite()).nonzero()):
+            where = int(wrong[0])
+            return f"reward term {name!r} gave {float(paid[where])} in environment {where} ({len(wrong)} in all)"
+    obs = raw.obs_buf["policy"]
+    if isinstance(obs, torch.Tensor) and len(wrong := (~obs.isfinite()).nonzero()):
+        where, column = wrong[0].tolist()[:2]
+        return f"observation {column} of environment {where} is {float(obs[where, column])}"
+    return "the reward is not a number"
+
+
 def make_observer(watch: Watch, agent_cfg: dict[str, Any], options: TrainOptions) -> Any:
     """rl-games' observers: Isaac Lab's, ours, and population-based training's if the agent asks for it."""
     from isaaclab_rl.rl_games import MultiObserver, PbtAlgoObserver
