@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from cartpole_lab import shortcuts
 from cartpole_lab.session.held_output import quietly
 
 Status = Literal["ok", "optional", "broken"]
@@ -53,6 +54,7 @@ def doctor() -> list[Check]:
         _warp_cache,
         _physics,
         _renderers,
+        _shortcuts,
         _libraries,
         _features,
         _video,
@@ -255,6 +257,21 @@ def _renderers() -> Iterable[Check]:
         "Newton Warp, CPU and CUDA" if good else "missing",
         "videos and the camera tasks",
         "" if good else _INSTALL,
+    )
+
+
+def _shortcuts() -> Iterable[Check]:
+    states = shortcuts.states()
+    left_out = [f"{name}: {state}" for name, state, _ in states if state not in ("on", "off")]
+    off = [name for name, state, _ in states if state == "off"]
+    parts = [f"{len(states) - len(off) - len(left_out)} of {len(states)} on", *left_out]
+    parts += [f"switched off: {', '.join(off)}"] * bool(off)
+    yield Check(
+        "Shortcuts",
+        "optional" if left_out or not states else "ok",
+        "; ".join(parts) if states else "the folder speed was removed",
+        "speed; no number depends on them",
+        f"install the versions of requirements.lock, or silence it with {shortcuts.SWITCH}=off" if left_out else "",
     )
 
 

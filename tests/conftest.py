@@ -20,6 +20,12 @@ def _close_the_environment() -> Iterator[None]:
     close_env()
 
 
+@pytest.fixture
+def speed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of a shortcut itself: they are taken, whatever the rest of the run does."""
+    monkeypatch.setenv("CARTPOLE_LAB_SPEED", "on")
+
+
 def pytest_unconfigure() -> None:
     """Let pytest's closing line be the last: skrl logs a farewell at exit, to a stream that is closed by then."""
     logging.raiseExceptions = False

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import dataclasses
 import functools
 import importlib
 import importlib.abc
@@ -40,19 +39,10 @@ class Later(types.ModuleType):
         return importlib.import_module(self.__name__)
 
 
-class _Locks(Later):
-    """Stands for ``filelock``, which from its import on is told of every file, import and call that Python audits."""
-
-    __path__ = ()  # Python asks every package for it, in whose name it imports a thing
-
-    def FileLock(self, *args: Any, **kwargs: Any) -> Any:
-        return self._itself().FileLock(*args, **kwargs)
-
-
 @contextlib.contextmanager
 def unseen_modules() -> Iterator[None]:
     """Let packages name modules in the block that they use on rare occasions, if at all."""
-    stand_ins = [Later("newton.controllers"), Later("newton.viewer"), _Locks("filelock")]
+    stand_ins = [Later("newton.controllers"), Later("newton.viewer")]
     stand_ins = [module for module in stand_ins if module.__name__ not in sys.modules]
     sys.modules.update((module.__name__, module) for module in stand_ins)
     try:
@@ -209,76 +199,3 @@ def _get_tree(adjoint: Any) -> Any:
     if isinstance(tree, Unread) and ("fun_name" in known or known.get("transformers")):
         tree = known["tree"] = tree.tree
     return tree
-
-
-@contextlib.contextmanager
-def unwritten_methods() -> Iterator[None]:
-    """Let dataclasses in the block write their methods when they are first looked up.
-
-    A dataclass composes the text of ``__init__``, ``__repr__`` and ``__eq__`` and compiles it. Isaac Lab declares
-    hundreds of configs, of which a task uses some tens, and hardly ever compares or prints one.
-    """
-    write = dataclasses._create_fn
-
-    def create(name: str, *args: Any, **kwargs: Any) -> _Unwritten:
-        return _Unwritten(name, functools.partial(write, name, *args, **kwargs))
-
-    dataclasses._create_fn = create
-    try:
-        yield
-    finally:
-        dataclasses._create_fn = write
-
-
-class _Unwritten:
-    """A method of a dataclass that puts the real one in its place as soon as it is looked up."""
-
-    __slots__ = ("__name__", "_method", "_write")
-
-    def __init__(self, name: str, write: Callable[[], types.FunctionType]) -> None:
-        self.__name__, self._write, self._method = name, write, None
-
-    def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        method, owner = self._written(), owner or type(instance)
-        for cls in owner.__mro__:
-            if vars(cls).get(self.__name__) is self:
-                method.__qualname__ = f"{cls.__qualname__}.{self.__name__}"
-                setattr(cls, self.__name__, method)
-        return method.__get__(instance, owner)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # by the function around __repr__ that stops recursion
-        return self._written()(*args, **kwargs)
-
-    def _written(self) -> types.FunctionType:
-        if self._method is None:
-            self._method = self._write()
-        return self._method
-
-
-@contextlib.contextmanager
-def uncompiled_scripts() -> Iterator[None]:
-    """Let functions that are declared with ``@torch.jit.script`` in the block be compiled at their first call."""
-    import torch
-
-    script = torch.jit.script
-
-    def declare(function: Any, *args: Any, **kwargs: Any) -> Any:
-        if type(function) is not types.FunctionType or args or kwargs:
-            return script(function, *args, **kwargs)
-        compiled: list[Callable] = []
-
-        @functools.wraps(function)
-        def compile_first(*args: Any, **kwargs: Any) -> Any:
-            if not compiled:
-                compiled.append(script(function))
-            return compiled[0](*args, **kwargs)
-
-        # The marks of torch.jit.script_if_tracing, by which a script that calls this one finds the function.
-        compile_first.__original_fn, compile_first.__script_if_tracing_wrapper = function, True
-        return compile_first
-
-    torch.jit.script = declare
-    try:
-        yield
-    finally:
-        torch.jit.script = script

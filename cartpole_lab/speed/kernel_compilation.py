@@ -130,10 +130,9 @@ def compiling(device: str = "cpu", say: Callable[[str], None] | None = None) -> 
             with contextlib.suppress(ImportError):
                 importlib.import_module(name)
                 ahead.add(wp.get_module(name))
-        with contextlib.suppress(ImportError):  # slow to compile, and a module of its own
-            from newton._src.geometry.inertia import validate_and_correct_inertia_kernel
+        from newton._src.geometry.inertia import validate_and_correct_inertia_kernel
 
-            ahead.add(validate_and_correct_inertia_kernel.module)
+        ahead.add(validate_and_correct_inertia_kernel.module)  # slow to compile, and a module of its own
         yield ahead
         ahead.finish()
     done.parent.mkdir(parents=True, exist_ok=True)

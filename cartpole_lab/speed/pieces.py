@@ -40,24 +40,25 @@ class Piece:
 
 
 PIECES: dict[str, Piece] = {
-    "paused_collector": Piece("no garbage collection during imports, and none of what they leave behind"),
-    "unwritten_methods": Piece(
-        "dataclasses write their methods when they are first used",
-        hosts=("python",),
-        touches=("dataclasses:_create_fn",),
+    "paused_collector": Piece(
+        "no garbage collection during imports, and none of what they leave behind",
+        saves="a fifth of the processor time from a cold start to the first step",
     ),
     "unseen_modules": Piece(
         "modules that a cart-pole never uses are imported when somebody does",
+        saves="a twentieth of that start",
         hosts=("newton",),
-        touches=("newton.controllers", "newton.viewer", "filelock"),
+        touches=("newton.controllers", "newton.viewer"),
     ),
     "torch_rules": Piece(
         "PyTorch leaves its rules for tensors without numbers until something needs them",
+        saves="a twelfth of that start",
         hosts=("python", "torch"),
         touches=("inspect:getmodule", "torch._meta_registrations"),
     ),
     "unread_kernels": Piece(
         "Warp parses a kernel when it is first launched",
+        saves="a seventh of that start",
         hosts=("warp-lang",),
         touches=(
             "warp._src.codegen:Adjoint.extract_function_source",
@@ -68,13 +69,9 @@ PIECES: dict[str, Piece] = {
             "warp._src.context:Module._find_references",
         ),
     ),
-    "uncompiled_scripts": Piece(
-        "torch.jit.script compiles a function at its first call",
-        hosts=("torch",),
-        touches=("torch.jit:script",),
-    ),
     "forward_kernels": Piece(
         "the simulator's kernels are compiled without their backward half",
+        saves="a third of the compilation at the very first run",
         hosts=("warp-lang",),
         touches=("warp:config.enable_backward",),
     ),
@@ -87,10 +84,11 @@ PIECES: dict[str, Piece] = {
     "kernels_ahead": Piece(
         "the first run on a machine compiles kernels on every core while Python still imports",
         hosts=("warp-lang", "newton", "mujoco-warp", "isaaclab"),
-        touches=("warp._src.context:Module.load",),
+        touches=("warp._src.context:Module.load", "newton._src.geometry.inertia:validate_and_correct_inertia_kernel"),
     ),
     "quick_launches": Piece(
         "a repeated kernel launch from Python writes only the arguments that changed",
+        saves="a third of a step of 64 environments, a tenth of one of 512",
         hosts=("warp-lang", "torch", "isaaclab"),
         touches=(
             "warp:launch",
@@ -113,6 +111,7 @@ PIECES: dict[str, Piece] = {
     ),
     "step_replay": Piece(
         "a CPU records the physics step once and replays it, as Isaac Lab does on CUDA",
+        saves="nine tenths of a step of 64 environments",
         hosts=("warp-lang", "newton", "mujoco-warp", "isaaclab"),
         touches=(
             "warp:launch",
@@ -157,11 +156,13 @@ PIECES: dict[str, Piece] = {
     ),
     "idle_solver": Piece(
         "no constraint iterations in a step in which no world has an active constraint (up to rounding)",
+        saves="a twelfth of a step of 64 environments, more than half of one of 512 on one core",
         hosts=("newton", "mujoco-warp"),
         touches=("mujoco_warp._src.solver:solve", "newton.solvers:SolverMuJoCo._mujoco_warp_step"),
     ),
     "unreachable_contacts": Piece(
         "no search for contacts while no two shapes can meet",
+        saves="a fourteenth of a step of 64 environments, and the compilation of the largest kernel",
         hosts=("newton", "mujoco-warp"),
         touches=(
             "mujoco_warp._src.types:DisableBit.CONTACT",
@@ -172,6 +173,7 @@ PIECES: dict[str, Piece] = {
     ),
     "idle_kernels": Piece(
         "no launch of kernels that look in every world for what the model does without",
+        saves="a twentieth of a step of 64 environments, a tenth of one of 512",
         hosts=("newton", "mujoco-warp"),
         touches=(
             "mujoco_warp._src.derivative:_qderiv_tendon_damping",
@@ -184,9 +186,11 @@ PIECES: dict[str, Piece] = {
     ),
     "written_out_update": Piece(
         "the derivative of PPO's loss is written out (up to rounding)",
+        saves="nearly half of an update of PPO",
         hosts=("rl-games", "torch"),
         touches=(
             "rl_games.algos_torch.a2c_continuous:A2CAgent.calc_gradients",
+            "rl_games.algos_torch.a2c_continuous:A2CAgent._preproc_obs",
             "torch.autograd.graph:_engine_run_backward",
         ),
     ),
@@ -198,11 +202,9 @@ PLACES: dict[str, tuple[str, tuple[str, ...]]] = {
         "startup:quick_imports",
         (
             "paused_collector",
-            "unwritten_methods",
             "unseen_modules",
             "torch_rules",
             "unread_kernels",
-            "uncompiled_scripts",
             "forward_kernels",
         ),
     ),

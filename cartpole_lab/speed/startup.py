@@ -18,10 +18,8 @@ from typing import Any
 from cartpole_lab.speed.deferred_imports import (
     Later,
     import_torch,
-    uncompiled_scripts,
     unread_kernels,
     unseen_modules,
-    unwritten_methods,
 )
 from cartpole_lab.speed.switch import on
 
@@ -52,14 +50,12 @@ def quick_imports() -> Iterator[None]:
     try:
         with contextlib.ExitStack() as stack:
             # in this order: a piece looks at its hosts, which imports them
-            early = {"paused_collector": paused_collector, "unwritten_methods": unwritten_methods}
-            for name, piece in {**early, "unseen_modules": unseen_modules}.items():
+            for name, piece in (("paused_collector", paused_collector), ("unseen_modules", unseen_modules)):
                 if on(name):
                     stack.enter_context(piece())
             if on("torch_rules") and import_torch() and on("paused_collector"):
                 gc.freeze()  # what has been imported stays as long as the process
-            late = {"forward_kernels": forward_kernels, "unread_kernels": unread_kernels}
-            for name, piece in {**late, "uncompiled_scripts": uncompiled_scripts}.items():
+            for name, piece in (("forward_kernels", forward_kernels), ("unread_kernels", unread_kernels)):
                 if on(name):
                     stack.enter_context(piece())
             yield

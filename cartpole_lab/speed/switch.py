@@ -84,7 +84,7 @@ def _wrong_host(name: str) -> str | None:
     for host in PIECES[name].hosts:
         found = _version(host)
         if found not in KNOWN[host]:
-            return f"they are written for {host} {' or '.join(KNOWN[host])}, and {found or 'none'} is installed"
+            return f"written for {host} {' or '.join(KNOWN[host])}, and {found or 'none'} is installed"
     return None
 
 

@@ -37,7 +37,8 @@ class Painter:
         self._renderer, self._light = renderer, light
         self.width, self.height = data.width, data.height
         self._clear = newton.sensors.SensorTiledCamera.ClearData(clear_color=data.clear_color)
-        self._threads = ThreadPoolExecutor(os.cpu_count() or 1)
+        self._shares = os.cpu_count() or 1
+        self._threads = ThreadPoolExecutor(self._shares)
         pose = data.camera_transforms.numpy()[0, 0]
         self._eye = pose[:3]
         self._axes = (
@@ -136,7 +137,7 @@ class Painter:
         rays = np.empty((len(x), 2, 3), dtype=np.float32)
         rays[:, 0] = self._eye
         np.matmul(ahead, self._axes.T, out=rays[:, 1])
-        shares = np.array_split(rays, self._threads._max_workers)
+        shares = np.array_split(rays, self._shares)
         return np.concatenate(list(self._threads.map(self._trace_share, shares)))
 
     def _trace_share(self, rays: np.ndarray) -> np.ndarray:

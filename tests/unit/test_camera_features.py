@@ -14,7 +14,7 @@ import torch
 
 from cartpole_lab.errors import UserError
 from cartpole_lab.session import env as session
-from cartpole_lab.session.remote_assets import unreachable
+from cartpole_lab.tasks.downloads import unreachable
 from cartpole_lab.tasks.mdp.frozen_features import HUB_TIMEOUT_S
 
 RESNET, THEIA = "Isaac-Cartpole-RGB-ResNet18-v0", "Isaac-Cartpole-RGB-TheiaTiny-v0"

@@ -10,7 +10,7 @@ import pytest
 
 from cartpole_lab.speed.forked_process import started
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="copies are made on Linux only")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks are made on Linux only")
 
 
 def test_a_copy_starts_from_what_is_there_and_changes_nothing_here() -> None:

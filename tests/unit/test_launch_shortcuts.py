@@ -13,6 +13,8 @@ import warp as wp
 
 from cartpole_lab.speed.launch_shortcuts import shortcuts
 
+pytestmark = pytest.mark.usefixtures("speed_on")
+
 
 @wp.kernel(enable_backward=False)
 def _mix(

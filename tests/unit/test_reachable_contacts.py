@@ -8,6 +8,8 @@ import mujoco
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.usefixtures("speed_on")
+
 CART_POLE = """
 <body name="rail" pos="0 0 {height}"><geom contype="0" type="box" size="0.015 4 0.015"/>
   <body name="cart"><joint type="slide" axis="{axis}" range="-4 4"/><geom contype="0" type="box" size="0.1 0.12 0.1"/>

@@ -11,6 +11,8 @@ import torch
 
 from cartpole_lab.training.rl_games_train import train
 
+pytestmark = pytest.mark.usefixtures("speed_on")
+
 AGENTS = ("rl_games_cfg_entry_point", "rl_games_fast_cfg_entry_point", "rl_games_with_symmetry_cfg_entry_point")
 
 

@@ -1,0 +1,168 @@
+"""The house rules: imports go downwards, the insides of other packages stay theirs, nothing grows too long."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[2] / "cartpole_lab"
+FLOORS = (
+    ("errors", "shortcuts"),
+    ("files",),
+    ("physics",),
+    ("tasks",),
+    ("session",),
+    ("policies",),
+    ("evaluation",),
+    ("video",),
+    ("training",),
+    ("jupyter_kernel",),
+    ("doctor",),
+    ("cli",),
+    ("teaching",),
+)
+"""Rooms and single modules from the ground up; each uses only what stands before it, or beside it."""
+SPEED_USES = {"errors", "shortcuts", "session.held_output"}
+"""What ``speed`` may use: to complain, to read its switch, to say a line while output is held back."""
+ONLY_NAMED = {"session.object_graph"}
+"""Modules whose texts name others to leave their objects alone; they import nothing."""
+STILL_LONG = {
+    "doctor", "evaluation", "policies.checkpoint", "policies.runs", "session.env", "session.episodes",
+    "session.object_graph", "tasks.success", "training.libraries", "training.rl_games_train", "video.rollout",
+}  # fmt: skip
+"""What the rules found when they came; nothing may be added."""
+PRIVATE = {
+    "_step_reward": "Isaac Lab's reward manager keeps what each term paid in a step nowhere else",
+    "_reward_buf": "Isaac Lab's reward manager hands out its sum only when it computes it anew",
+    "_parse_val": "the reader of values that Isaac Lab's own command line has, and no public one beside it",
+    "_term_names": "Isaac Lab's recorder manager has no other way to stand still",
+    "_model": "the network of Isaac Lab's feature term, which the term that extends it freezes",
+    "_core": "NumPy pickles numbers under this name; a reader that trusts nobody has to name what it trusts",
+    "_solver": "state of the physics manager that a saved environment has to hold",
+}
+"""Private names of other packages that are used outside ``speed``, each with the reason."""
+MODULES = {
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+
+
+def trees() -> Iterator[tuple[str, ast.Module]]:
+    for name, path in MODULES.items():
+        yield name, ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imported(name: str, tree: ast.Module) -> Iterator[str]:
+    """Modules of the package that a module names: in imports anywhere in it, and in text such as ``module:Class``."""
+    package = ["cartpole_lab", *name.split(".")]
+    package = package if MODULES[name].name == "__init__.py" else package[:-1]
+    for node in ast.walk(tree):
+        found: list[str] = []
+        if isinstance(node, ast.Import):
+            found = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join([*package[: len(package) + 1 - node.level], *filter(None, [node.module])])
+            base = base if node.level else node.module or ""
+            found = [base, *(f"{base}.{alias.name}" for alias in node.names)]
+        elif name in ONLY_NAMED:
+            continue
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found = re.findall(r"^cartpole_lab(?:\.\w+)+(?=:|$)", node.value)
+        elif isinstance(node, ast.JoinedStr) and isinstance(start := node.values[0], ast.Constant):
+            found = re.findall(r"^cartpole_lab(?:\.\w+)+(?=\.)", str(start.value))
+        for module in found:
+            inner = module.removeprefix("cartpole_lab.")
+            while inner and inner not in MODULES:
+                inner = inner.rpartition(".")[0]
+            if inner and module != inner:
+                yield inner
+
+
+def room(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def test_the_rules_see_lazy_and_textual_imports() -> None:
+    source = (
+        "def f():\n    from cartpole_lab.training import run_folder\n"
+        "import cartpole_lab.video.painter as p\nfrom cartpole_lab import evaluation\n"
+        "x = 'cartpole_lab.cli.train:run'\ny = import_module(f'cartpole_lab.speed.{x}')\nfrom .env import make_env\n"
+    )
+    seen = set(imported("session", ast.parse(source)))
+    assert seen >= {"training.run_folder", "video.painter", "evaluation", "cli.train", "speed", "session.env"}
+
+
+def test_every_room_has_its_floor() -> None:
+    assert {room(name) for name in MODULES} - {"__init__", "speed"} == {name for floor in FLOORS for name in floor}
+    assert len([name for name in MODULES if MODULES[name].name == "__init__.py" and "." not in name]) <= 11
+
+
+def test_imports_go_downwards_only() -> None:
+    floor = {name: number for number, names in enumerate(FLOORS) for name in names}
+    upwards = [
+        f"{name} imports {other}"
+        for name, tree in trees()
+        if room(name) in floor
+        for other in imported(name, tree)
+        if room(other) in floor and floor[room(other)] > floor[room(name)]
+    ]
+    assert upwards == []
+
+
+def test_only_one_module_knows_the_room_for_speed() -> None:
+    users = {name for name, tree in trees() for other in imported(name, tree) if room(other) == "speed"}
+    assert {name for name in users if room(name) != "speed"} == {"shortcuts"}
+
+
+def test_speed_uses_next_to_nothing_of_the_package() -> None:
+    uses = {other for name, tree in trees() if room(name) == "speed" for other in imported(name, tree)}
+    assert {name for name in uses if room(name) != "speed"} <= SPEED_USES
+
+
+def private_names(tree: ast.Module) -> Iterator[str]:
+    """Private attributes and modules that a module takes from elsewhere."""
+    own = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    own |= {
+        node.target.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    }
+    own |= {
+        target.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign | ast.AnnAssign)
+        for target in ast.walk(node)
+        if isinstance(target, ast.Attribute)
+        and isinstance(target.value, ast.Name)
+        and target.value.id in ("self", "cls")
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and re.match(r"_[a-z]", node.attr) and node.attr not in own:
+            yield node.attr
+        elif isinstance(node, ast.ImportFrom) and not node.level and not (node.module or "").startswith("cartpole_lab"):
+            yield from (
+                part for part in (node.module or "").split(".") if re.match(r"_[a-z]", part) and part != "__future__"
+            )
+            yield from (alias.name for alias in node.names if re.match(r"_[a-z]", alias.name))
+
+
+def test_insides_of_other_packages_are_used_for_speed_only() -> None:
+    used = {(name, private) for name, tree in trees() if room(name) != "speed" for private in private_names(tree)}
+    assert {item for item in used if item[1] not in PRIVATE} == set(), "find a public name, or give a reason in PRIVATE"
+    assert set(PRIVATE) - {private for _, private in used} == set(), "no longer needed"
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name not in STILL_LONG])
+def test_nothing_needs_scrolling(name: str) -> None:
+    text = MODULES[name].read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 300
+    long = [
+        f"{node.name}: {node.end_lineno - node.lineno + 1} lines"
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef) and node.end_lineno - node.lineno >= 60
+    ]
+    assert long == []
