@@ -11,6 +11,7 @@ from . import paths
 from .api_reference import api_page
 from .command_reference import commands_page
 from .exercises import tags_of
+from .mdp_terms import terms_page
 from .notebooks import NotebookRun
 from .stage import Staging
 
@@ -20,6 +21,7 @@ def stage_generated(staging: Staging, runs: Sequence[NotebookRun]) -> None:
     staging.write("book/run_times.md", run_times_page(runs))
     staging.write("book/commands.md", commands_page())
     staging.write("book/api.md", api_page(paths.PACKAGE))
+    staging.write("book/mdp_terms.md", terms_page())
 
 
 def run_times_page(runs: Sequence[NotebookRun]) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import difflib
+import inspect
 import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -129,19 +130,28 @@ def apply(cfg: Any, words: Sequence[Word], *, root: str, agent: str | None = Non
     for word in words:
         *path, leaf = word.key.split(".")[1:]
         owner, where = cfg, root
+        taken: Iterable[str] = ()  # what a term's function takes, beside what its config gives already
         for part in path:
+            if part == "params" and callable(getattr(owner, "func", None)):
+                taken = _parameters(owner.func)
             if isinstance(owner, dict) and part not in owner and (word.add or _known(owner, part, where, library)):
                 owner[part] = {}
             owner, where = _child(owner, part, where, word, library), f"{where}.{part}"
-        _set(owner, leaf, where, word, library)
+        _set(owner, leaf, where, word, library, taken if path[-1:] == ["params"] else ())
 
 
-def _set(owner: Any, leaf: str, where: str, word: Word, library: str | None) -> None:
+def _parameters(function: Any) -> list[str]:
+    """Names of the parameters of a term: those of the function, or of the class's ``__call__``."""
+    call = function.__call__ if inspect.isclass(function) else function
+    return [name for name in inspect.signature(call).parameters if name not in ("self", "env", "env_ids")]
+
+
+def _set(owner: Any, leaf: str, where: str, word: Word, library: str | None, taken: Iterable[str] = ()) -> None:
     """Check one setting and set it."""
     name, value = f"{where}.{leaf}", word.value
     _see_group(owner, where, word)
     there = _has(owner, leaf)
-    if not there and not word.add and not _known(owner, leaf, where, library):
+    if not there and not word.add and leaf not in taken and not _known(owner, leaf, where, library):
         raise _unknown(owner, leaf, where, library)
     now = _get(owner, leaf) if there else None
     hint = annotation(owner, leaf) if dataclasses.is_dataclass(owner) else Any

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from bookbuild.api_reference import api_page
 from bookbuild.command_reference import commands_page
+from bookbuild.mdp_terms import terms_page
 from bookbuild.stage import without_missing
 from figures import LIT, ROWS, map_svg
 
@@ -56,6 +57,32 @@ def test_command_reference_has_every_command_and_flag() -> None:
             if action.help not in (None, "==SUPPRESS==") and action.dest != "help":
                 for word in action.option_strings:
                     assert f"`{word}`" in page, f"{name} {word}"
+
+
+def test_terms_page_has_every_term_that_a_config_may_name() -> None:
+    """The rows against what the installed module exports, and what the parameters say against the functions."""
+    import inspect
+
+    from isaaclab.envs import mdp
+
+    from cartpole_lab.tasks import mdp as ours
+    from cartpole_lab.tasks.cartpole_env_cfg import CartpoleEnvCfg
+
+    page = terms_page()
+    rows = {m[1]: m[0] for m in re.finditer(r"^\| `(\w+)` \|.*$", page, flags=re.M)}
+    cfg = CartpoleEnvCfg()
+    groups = (cfg.rewards, cfg.terminations, cfg.events, cfg.observations.policy)
+    used = {t.func.__name__ for group in groups for t in vars(group).values() if hasattr(t, "func")}
+    assert used and used <= set(rows)
+    for name in ("time_out", "joint_vel_l1", "joint_pos_rel", "reset_joints_by_offset", "push_by_setting_velocity"):
+        for parameter in inspect.signature(getattr(mdp, name)).parameters.values():
+            if parameter.name not in ("env", "env_ids"):
+                assert f"`{parameter.name}" in rows[name], (name, parameter.name)
+    assert "`joint_names`" in rows["JointEffortActionCfg"] and "`scale=1.0`" in rows["JointEffortActionCfg"]
+    assert "frozen_image_features" in rows and hasattr(ours, "frozen_image_features")
+    assert "prestartup" in rows["randomize_rigid_body_scale"] and "startup" in rows["randomize_rigid_body_mass"]
+    public = {n for n, f in vars(mdp.rewards).items() if inspect.isfunction(f) and f.__module__ == mdp.rewards.__name__}
+    assert {n for n in public if not n.startswith("_")} <= set(rows)
 
 
 def test_links_to_lessons_that_are_missing_become_text() -> None:

@@ -30,7 +30,7 @@ TAGS = {
     "claim",
     "raises-exception",
 }
-GENERATED = {"commands", "api", "run_times"}
+GENERATED = {"commands", "mdp_terms", "api", "run_times"}
 HEADER = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},

@@ -9,6 +9,7 @@ import pytest
 import torch
 from camera_pictures import picture, pole_angle, pose
 
+from cartpole_lab.errors import UserError
 from cartpole_lab.session import env as session
 
 RGB, DEPTH = "Isaac-Cartpole-RGB-v0", "Isaac-Cartpole-Depth-v0"
@@ -99,3 +100,12 @@ def test_default_agents_train_on_pictures(tmp_path: Path, monkeypatch: pytest.Mo
         )
         policy = policies.load_policy(run.checkpoint, obs_shape=shape)
         assert policy(torch.rand(5, *shape)).shape == (5, 1)
+
+
+def test_a_term_takes_every_parameter_of_its_function() -> None:
+    """Also those that its config leaves to their defaults, as lesson 10 does."""
+    where = "env.observations.policy.image.params"
+    cfg, _ = session.load_cfg(DEPTH, agent=None, overrides=[f"{where}.max_depth=5.0"])
+    assert cfg.observations.policy.image.params["max_depth"] == 5.0
+    with pytest.raises(UserError, match="max_dept is not known"):
+        session.load_cfg(DEPTH, agent=None, overrides=[f"{where}.max_dept=5.0"])

@@ -1,4 +1,4 @@
-"""Checks of lesson 2: a first policy, and an angle without a seam."""
+"""Checks of lesson 2: a first policy, an angle without a seam, and an observation term for one joint."""
 
 from __future__ import annotations
 
@@ -65,3 +65,41 @@ def check_sin_cos(sin_cos: Callable[[torch.Tensor], Any]) -> None:
         raise Hint("the angle is in radians already, so it needs no conversion")
     if not torch.allclose(got, expected, atol=1e-5):
         raise Hint(f"0.5 rad gives {got[1].tolist()}, expected {expected[1].tolist()}")
+
+
+@says("one joint by its name: the group now has one number a cart")
+def check_pole_only(group: Any) -> None:
+    """Check an observation group with one term, ``pole``: the position of the pole's joint.
+
+    Args:
+        group: The config class of the group, or an object of it.
+    """
+    from isaaclab.envs import mdp
+    from isaaclab.managers import ObservationTermCfg, SceneEntityCfg
+
+    cfg = group() if isinstance(group, type) else group
+    terms = {name: value for name, value in vars(cfg).items() if isinstance(value, ObservationTermCfg)}
+    if "pole" not in terms:
+        raise Hint(f"the group has {', '.join(terms) or 'no term'}, expected one named pole")
+    if len(terms) > 1:
+        raise Hint(f"the group also has {', '.join(sorted(set(terms) - {'pole'}))}; asked was for one term")
+    term = terms["pole"]
+    if term.func is mdp.joint_vel_rel:
+        raise Hint("joint_vel_rel gives velocities; asked was for the position, joint_pos_rel")
+    if term.func is not mdp.joint_pos_rel:
+        raise Hint(f"func is {getattr(term.func, '__name__', term.func)!r}, expected mdp.joint_pos_rel")
+    entity = (term.params or {}).get("asset_cfg")
+    if entity is None:
+        keys = ", ".join(term.params or {}) or "empty"
+        raise Hint(f"both joints are observed: params is {keys}, expected a SceneEntityCfg under the key asset_cfg")
+    if not isinstance(entity, SceneEntityCfg):
+        raise Hint(f"asset_cfg is a {type(entity).__name__}, expected SceneEntityCfg(…)")
+    if entity.name != "robot":
+        raise Hint(f"no asset of the scene is called {entity.name!r}: expected robot")
+    names = [entity.joint_names] if isinstance(entity.joint_names, str) else list(entity.joint_names or [])
+    if not names:
+        raise Hint("no joint is named, so all are taken: joint_names=[…]")
+    if names == ["slider_to_cart"]:
+        raise Hint("slider_to_cart is the cart's joint; the pole's is cart_to_pole")
+    if names != ["cart_to_pole"]:
+        raise Hint(f"joint_names is {names}, expected ['cart_to_pole']")
