@@ -11,10 +11,10 @@ NUM_ENVS ?= 512
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP
 export PYTHONNOUSERSITE := 1
 
-.PHONY: help setup train test lab book bench lock clean
+.PHONY: help setup train test lab progress book bench lock clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup:  ## install everything into .venv
 	@$(if $(PYTHONPATH),echo "· PYTHONPATH is left out here: $(PYTHONPATH)")
@@ -26,8 +26,11 @@ train: setup  ## train until solved, evaluate, film: the main job
 test: setup  ## run all tests, the book in a browser included; ARGS=tests/unit for some
 	@$(RUN)/python -m pytest $(ARGS)
 
-lab: setup  ## open JupyterLab on the lessons
-	@$(RUN)/python book/lab.py $(ARGS)
+lab: setup  ## open JupyterLab on your copies of the lessons (work/); RESET=03 for a fresh one
+	@$(RUN)/python book/lab.py $(if $(RESET),--reset "$(RESET)") $(ARGS)
+
+progress: setup  ## say which exercises pass in your copies
+	@$(RUN)/python book/progress.py
 
 book: setup  ## run the lessons and render the book to _build/html
 	@$(RUN)/python book/build.py $(ARGS)

@@ -46,6 +46,6 @@ TEST_PARAMETERS = ROOT / "tests" / "notebooks" / "parameters.yaml"
 BOOK_PARAMETERS = BOOK / "parameters.yaml"
 
 
-def lesson_paths() -> list[Path]:
-    """The lessons that exist, in reading order."""
-    return sorted(path for path in NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+def lesson_paths(folder: Path | None = None) -> list[Path]:
+    """The lessons of a folder, by default of those that are built, in reading order."""
+    return sorted((folder or NOTEBOOKS).glob("[0-9][0-9]_*.ipynb"))

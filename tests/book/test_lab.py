@@ -1,8 +1,10 @@
-"""`make lab`: JupyterLab on the table of lessons, without a dialog, on this machine only, with a token."""
+"""`make lab`: JupyterLab on a learner's copies, without a dialog, here only, with a token; widgets come back."""
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -13,10 +15,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
+from playwright.sync_api import TimeoutError
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "a-token-for-this-test"
+WORK = ROOT / f"work-test-{os.getpid()}"
+"""Below the repository, as a learner's folder is, because the lessons' pictures are in it."""
 
 
 def free_port() -> int:
@@ -33,10 +39,17 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     output = tmp_path_factory.mktemp("lab")
     command = [sys.executable, str(ROOT / "book" / "lab.py"), "--no-browser", f"--port={port}", "--allow-root"]
     command += [f"--IdentityProvider.token={TOKEN}", "--ServerApp.port_retries=0"]
-    # As on a machine on which nobody ever used JupyterLab.
+    # As on a machine on which nobody ever used JupyterLab, and on which another Python is in the way.
     own = {name: str(output / name) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTERLAB_SETTINGS_DIR")}
-    environment = {**os.environ, **own, "CARTPOLE_BOOK_OUTPUT": str(output)}
-    lessons = {path: path.read_bytes() for path in (ROOT / "notebooks").glob("*.ipynb")}
+    kernel, packages = output / "other" / "kernels" / "python3", output / "packages" / "jupyter_server"
+    for folder in (kernel, packages):
+        folder.mkdir(parents=True)
+    spec = {"argv": ["/of/another/python", "{connection_file}"], "display_name": "Python 3", "language": "python"}
+    (kernel / "kernel.json").write_text(json.dumps(spec))
+    (packages / "__init__.py").write_text("raise ImportError('of another Python')")
+    leaks = {"JUPYTER_PATH": str(output / "other"), "PYTHONPATH": str(output / "packages")}
+    environment = {**os.environ, **own, **leaks, "CARTPOLE_BOOK_OUTPUT": str(output), "CARTPOLE_BOOK_WORK": str(WORK)}
+    lessons = {path: path.read_bytes() for path in (ROOT / "notebooks").iterdir() if path.is_file()}
     with (output / "log").open("w") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         address = f"http://127.0.0.1:{port}"
@@ -57,9 +70,12 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 process.kill()
             with socket.socket() as probe:
                 assert probe.connect_ex(("127.0.0.1", port)) != 0, "JupyterLab outlives the command that started it"
-            for path, content in lessons.items():  # JupyterLab writes its kernel's details into what it opens
-                if path.read_bytes() != content:
-                    path.write_bytes(content)
+            shutil.rmtree(WORK, ignore_errors=True)
+            changed = [path.name for path, content in lessons.items() if path.read_bytes() != content]
+            assert not changed, "the lessons' sources stay as they are"
+            said = (output / "log").read_text()
+            assert f"JUPYTER_PATH={leaks['JUPYTER_PATH']}" in said and f"PYTHONPATH={leaks['PYTHONPATH']}" in said
+            assert "12 lessons copied" in said
 
 
 def test_it_asks_for_a_token(lab: str) -> None:
@@ -89,7 +105,7 @@ def test_it_opens_on_the_lessons_without_dialogs(lab: str, browser: Any) -> None
     assert page.locator(".jp-Dialog").count() == 0
     assert page.locator(".jp-toast-button, .Toastify__toast").count() == 0
     assert page.locator(".jp-MarkdownViewer table a").count() == len(list((ROOT / "notebooks").glob("*.ipynb")))
-    assert page.url.endswith("/lab/tree/notebooks/README.md")
+    assert page.url.endswith(f"/lab/tree/{WORK.name}/README.md")
     assert external == []
     page.close()
 
@@ -99,10 +115,14 @@ def test_a_click_opens_a_lesson_with_its_pictures(lab: str, browser: Any) -> Non
     page.goto(f"{lab}/?token={TOKEN}")
     lesson = next(path for path in sorted((ROOT / "notebooks").glob("*.ipynb")))
     page.wait_for_load_state("networkidle")  # on a cold machine the link is there before what answers to it
-    page.locator(
-        f'.jp-MarkdownViewer table a[data-commandlinker-args*="{lesson.name}"], a[href*="{lesson.name}"]'
-    ).first.click()
-    page.wait_for_selector(".jp-Notebook .jp-MarkdownOutput h1", timeout=60_000)
+    link = f'.jp-MarkdownViewer table a[data-commandlinker-args*="{lesson.name}"], a[href*="{lesson.name}"]'
+    for _ in range(4):  # on a slow machine the table may come to the front once more, after the click
+        page.locator(link).first.click()
+        try:
+            page.wait_for_selector(".jp-Notebook .jp-MarkdownOutput h1", timeout=20_000)
+            break
+        except TimeoutError:
+            page.get_by_role("tab", name="README.md").first.click()
     assert f"{int(lesson.name[:2])} · " in page.locator(".jp-Notebook .jp-MarkdownOutput h1").first.inner_text()
     picture = page.locator(".jp-Notebook img").first
     picture.wait_for(timeout=20_000)
@@ -110,3 +130,84 @@ def test_a_click_opens_a_lesson_with_its_pictures(lab: str, browser: Any) -> Non
     assert page.locator(".jp-Dialog").count() == 0
     page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=120_000)
     page.close()
+
+
+def open_notebook(lab: str, browser: Any, name: str) -> Any:
+    """A page of its own with a notebook, its kernel at rest."""
+    page = browser.new_page(viewport={"width": 1300, "height": 900})
+    page.goto(f"{lab}/lab/tree/{WORK.name}/{name}?token={TOKEN}&reset")
+    page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=90_000)
+    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=120_000)
+    return page
+
+
+def end_all_kernels(lab: str) -> None:
+    """As when the server was stopped in between."""
+    with urllib.request.urlopen(f"{lab}/api/sessions?token={TOKEN}", timeout=10) as answer:
+        sessions = json.load(answer)
+    for session in sessions:
+        request = urllib.request.Request(f"{lab}/api/sessions/{session['id']}?token={TOKEN}", method="DELETE")
+        urllib.request.urlopen(request, timeout=20)
+
+
+def test_widgets_come_back_with_the_notebook(lab: str, browser: Any) -> None:
+    """Run, saved, the kernel ended, opened again: the widget. And without its model: its picture, not an error."""
+    path = WORK / "widgets.ipynb"
+    cell = nbformat.v4.new_code_cell("from cartpole_lab.teaching.widgets import Playground\nPlayground()")
+    header = {"kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata=header), path)
+    page = open_notebook(lab, browser, path.name)
+    for _ in range(4):  # what is asked of a kernel that has not quite come up is lost
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click()
+        try:
+            page.wait_for_selector(".jp-OutputArea .cl", timeout=30_000)
+            break
+        except TimeoutError:
+            page.keyboard.press("Escape")
+    page.keyboard.press("Control+s")
+    saved = lambda: nbformat.read(path, as_version=4)  # noqa: E731
+    for _ in range(60):
+        if saved().metadata.get("widgets") and saved().cells[0].outputs:
+            break
+        page.wait_for_timeout(500)
+    assert saved().metadata.get("widgets"), "the state of the widgets is not saved"
+    page.close()
+
+    end_all_kernels(lab)
+    page = open_notebook(lab, browser, path.name)
+    page.wait_for_selector(".jp-OutputArea .cl", timeout=60_000)
+    assert "model not found" not in page.locator(".jp-Notebook").inner_text()
+    page.close()
+
+    end_all_kernels(lab)
+    notebook = saved()
+    del notebook.metadata["widgets"]
+    assert "application/vnd.jupyter.widget-view+json" in notebook.cells[0].outputs[0].data
+    nbformat.write(notebook, path)
+    page = open_notebook(lab, browser, path.name)
+    picture = page.locator('.jp-OutputArea img[src^="data:image/png"]').first
+    picture.wait_for(timeout=30_000)
+    assert picture.bounding_box()["width"] > 200
+    assert "model not found" not in page.locator(".jp-Notebook").inner_text()
+    page.close()
+
+
+def test_an_exported_page_shows_the_picture_of_a_widget(lab: str) -> None:
+    """Both with JupyterLab's menu and with the command, whose pages ask a server for what would draw the widget."""
+    view = {"model_id": "a1", "version_major": 2, "version_minor": 0}
+    picture = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+    data = {"application/vnd.jupyter.widget-view+json": view, "image/png": picture, "text/plain": "a widget"}
+    cell = nbformat.v4.new_code_cell("x", outputs=[nbformat.v4.new_output("display_data", data)], execution_count=1)
+    model = {"model_module": "anywidget", "model_module_version": "*", "model_name": "AnyModel", "state": {}}
+    state = {"version_major": 2, "version_minor": 0, "state": {"a1": model}}
+    notebook = nbformat.v4.new_notebook(
+        cells=[cell], metadata={"widgets": {"application/vnd.jupyter.widget-state+json": state}}
+    )
+    nbformat.write(notebook, WORK / "export.ipynb")
+    address = f"{lab}/nbconvert/html/{WORK.name}/export.ipynb?token={TOKEN}"
+    with urllib.request.urlopen(address, timeout=60) as answer:
+        assert f"data:image/png;base64,{picture}" in answer.read().decode()
+    command = [sys.executable, "-m", "nbconvert", "--to", "html", "--stdout", str(WORK / "export.ipynb")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert f"data:image/png;base64,{picture}" in done.stdout
