@@ -11,10 +11,10 @@ NUM_ENVS ?= 512
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP
 export PYTHONNOUSERSITE := 1
 
-.PHONY: help setup train test lab progress book bench lock clean
+.PHONY: help setup train test test-fast check lab progress book bench lock notices clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup:  ## install everything into .venv
 	@$(if $(PYTHONPATH),echo "· PYTHONPATH is left out here: $(PYTHONPATH)")
@@ -25,6 +25,17 @@ train: setup  ## train until solved, evaluate, film: the main job
 
 test: setup  ## run all tests, the book in a browser included; ARGS=tests/unit for some
 	@$(RUN)/python -m pytest $(ARGS)
+
+test-fast: setup  ## run the tests that need a minute together
+	@$(RUN)/python -m pytest -m fast $(ARGS)
+
+check: setup  ## look at the code without running it: style, types, spelling, links
+	@$(RUN)/ruff check .
+	@$(RUN)/ruff format --check .
+	@$(RUN)/mypy
+	@$(RUN)/codespell
+	@$(RUN)/python .ci/check_text.py
+	@$(RUN)/python .ci/notices.py --check
 
 lab: setup  ## open JupyterLab on your copies of the lessons (work/); RESET=03 for a fresh one
 	@$(RUN)/python book/lab.py $(if $(RESET),--reset "$(RESET)") $(ARGS)
@@ -41,6 +52,9 @@ bench: setup  ## measure speed and memory, to _build/bench
 lock: setup  ## pin the newest versions that pyproject.toml allows
 	@$(RUN)/uv pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.12 \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o requirements.lock
+
+notices: setup  ## write THIRD_PARTY_NOTICES.md from what is installed
+	@$(RUN)/python .ci/notices.py
 
 clean:  ## remove what was built; keeps .venv and logs
 	rm -rf _build build dist .pytest_cache .ruff_cache

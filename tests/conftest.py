@@ -10,6 +10,44 @@ import pytest
 
 os.environ.setdefault("WANDB_MODE", "offline")
 
+FAST = (
+    "unit/test_evaluation.py",
+    "unit/test_exercises_4_5.py",
+    "unit/test_exercises_6_9.py",
+    "unit/test_exercises_10.py",
+    "unit/test_export.py",
+    "unit/test_forked_process.py",
+    "unit/test_kernel.py",
+    "unit/test_launch_shortcuts.py",
+    "unit/test_layers.py",
+    "unit/test_verdict.py",
+    "unit/test_widgets.py",
+    "notebooks/test_lesson_code.py",
+    "notebooks/test_lesson_shape.py",
+    "notebooks/test_parameters.py",
+)
+"""Files for ``make test-fast``: they start no training, no browser and no process, and share an environment."""
+PLAIN = (
+    "parity/test_backends.py",
+    "unit/test_agents.py",
+    "unit/test_cli.py",
+    "unit/test_evaluation.py",
+    "unit/test_physics.py",
+    "unit/test_session.py",
+    "unit/test_training.py",
+    "unit/test_undisturbed.py",
+)
+"""Files that CI runs once more without the shortcuts: parity, evaluation, training, a live environment."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of these files."""
+    for item in items:
+        name = "/".join(item.path.parts[-2:])
+        for mark, files in (("fast", FAST), ("plain", PLAIN)):
+            if name in files:
+                item.add_marker(mark)
+
 
 @pytest.fixture(autouse=True, scope="module")
 def _close_the_environment() -> Iterator[None]:

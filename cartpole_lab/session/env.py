@@ -333,7 +333,7 @@ class _FromTerminal:
 
 
 if not hasattr(builtins, "ISAAC_LAUNCHED_FROM_TERMINAL"):
-    builtins.ISAAC_LAUNCHED_FROM_TERMINAL = _FromTerminal()
+    vars(builtins)["ISAAC_LAUNCHED_FROM_TERMINAL"] = _FromTerminal()
 
 
 @atexit.register

@@ -36,7 +36,20 @@ _CLOSED_NAMES = ("View", "Visualizer", "Recorder", "RecorderManager", "Builder",
 _STEPPED = "isaaclab.sim.simulation_context.SimulationContext"
 _LONG = 64
 """Entries from which a container of the physics is such a table."""
-_PLAIN = (type(None), bool, int, float, complex, str, bytes, type, slice, range, torch.dtype, torch.device)
+_PLAIN: tuple[Any, ...] = (
+    type(None),
+    bool,
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    type,
+    slice,
+    range,
+    torch.dtype,
+    torch.device,
+)
 _PLAIN += (types.ModuleType, types.BuiltinFunctionType, torch.Size, np.dtype)
 _ITERATORS = ("builtins", "itertools")
 
@@ -93,10 +106,12 @@ class Snapshot:
             if len(owner) != len(items) or any(a is not b for a, b in zip(owner, items, strict=False)):
                 owner.clear()
                 owner.extend(items)
-        for owner, items in self._dicts:
-            if len(owner) != len(items) or any(a is not b for a, b in zip(owner.values(), items.values(), strict=True)):
-                owner.clear()
-                owner.update(items)
+        for table, entries in self._dicts:
+            if len(table) != len(entries) or any(
+                a is not b for a, b in zip(table.values(), entries.values(), strict=True)
+            ):
+                table.clear()
+                table.update(entries)
         for undo in self._undo:
             undo()
         with torch.no_grad():

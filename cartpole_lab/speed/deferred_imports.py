@@ -71,7 +71,7 @@ def import_torch() -> bool:
         return (sys.modules.get(thing.f_globals.get("__name__")) if frame else None) or module_of(thing, *args)
 
     sys.modules[rules] = types.ModuleType(rules)
-    inspect.getmodule = quick_module_of
+    inspect.getmodule = quick_module_of  # type: ignore[assignment]
     try:
         import torch
     finally:

@@ -244,9 +244,9 @@ def _said_once() -> Iterator[None]:
 
     said: set[str] = set()
 
-    def warn(message: str, *args: Any, stacklevel: int = 1, **kwargs: Any) -> None:
+    def warn(message: str, category: type[Warning] | None = None, stacklevel: int = 1, **more: Any) -> None:
         if message not in said:
-            warnings.warn(message, *args, stacklevel=stacklevel + 1, **kwargs)
+            warnings.warn(message, category, stacklevel=stacklevel + 1, **more)
             said.add(message)
 
     base_articulation.warnings = types.SimpleNamespace(warn=warn)

@@ -12,7 +12,7 @@ import warp as wp
 Snapshot = list[tuple[str, wp.array, np.ndarray]]
 
 
-def snapshot(manager: type) -> Snapshot:
+def snapshot(manager: Any) -> Snapshot:
     """Copy every array of the Newton state and every per-world array of MuJoCo-Warp's data."""
     state, data = manager.backend.state_0, manager._solver.mjw_data
     arrays = [(name, value) for name, value in vars(state).items() if isinstance(value, wp.array)]

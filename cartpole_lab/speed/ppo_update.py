@@ -86,11 +86,11 @@ class LeanA2CAgent(A2CAgent):
         value: torch.Tensor,
     ) -> tuple[tuple[torch.Tensor, ...], tuple[torch.Tensor, ...]]:
         """The four losses of each sample, and ``n`` times the gradients of their weighted mean: mu, logstd, value."""
-        # surprise of the actions that were taken: their negative log-likelihood
+        # negative log-probability of the actions that were taken
         z = (batch["actions"] - mu) / sigma
-        surprise = (0.5 * z * z + logstd + HALF_LOG_2PI).sum(dim=-1)
+        neg_log_prob = (0.5 * z * z + logstd + HALF_LOG_2PI).sum(dim=-1)
         advantage = batch["advantages"]
-        ratio = torch.exp(batch["old_logp_actions"] - surprise)
+        ratio = torch.exp(batch["old_logp_actions"] - neg_log_prob)
         plain, clipped = advantage * ratio, advantage * ratio.clamp(1 - self.e_clip, 1 + self.e_clip)
         a_loss = -torch.min(plain, clipped)
         pull = torch.where(plain <= clipped, plain, 0.0).unsqueeze(-1)  # beyond the clip nothing pulls any more

@@ -16,7 +16,7 @@ def _address(array: wp.array | None) -> int | None:
     return None if array is None else array.ptr
 
 
-def step_fingerprint(manager: type, simulate: Callable[[], None]) -> tuple:
+def step_fingerprint(manager: Any, simulate: Callable[[], None]) -> tuple:
     """Cheap part, compared before every replay (a few microseconds).
 
     Args:
@@ -54,7 +54,7 @@ def step_fingerprint(manager: type, simulate: Callable[[], None]) -> tuple:
     )
 
 
-def deep_fingerprint(manager: type) -> tuple:
+def deep_fingerprint(manager: Any) -> tuple:
     """Thorough part, compared after a model change: every plain value and array address of solver and model."""
     backend, solver = manager.backend, manager._solver
     roots = (backend.model, backend.state_0, backend.control, solver, solver.mjw_model, solver.mjw_data)

@@ -41,7 +41,7 @@ from .launch_recorder import ModuleCopies, record
 from .physics_snapshot import differences, restore, snapshot
 from .replay_threads import ReplayPool
 from .step_fingerprint import deep_fingerprint, step_fingerprint
-from .world_slices import slice_worlds, why_not_sliceable
+from .world_slices import Worlds, slice_worlds, why_not_sliceable
 
 logger = logging.getLogger(__name__)
 
@@ -244,7 +244,7 @@ class NewtonReplayManager(NewtonMJWarpManager):
                 bounds[worker + 1],
             )
 
-            def launches(part=part) -> None:
+            def launches(part: Worlds = part) -> None:
                 part.stage_body_forces()
                 for _ in range(repeats * cls._num_substeps):
                     part.substep(cls._solver_dt)

@@ -74,7 +74,9 @@ def why_not_sliceable(solver: Any, model: Any) -> str | None:
     return None
 
 
-def slice_worlds(solver: Any, model: Any, state: Any, control: Any, staged: wp.array | None, first: int, last: int):
+def slice_worlds(
+    solver: Any, model: Any, state: Any, control: Any, staged: wp.array | None, first: int, last: int
+) -> Worlds:
     """Return :class:`Worlds` that share the memory of ``solver``, ``model``, ``state`` and ``control``."""
     worlds = model.world_count
     part = copy.copy(solver)

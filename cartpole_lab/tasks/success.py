@@ -118,7 +118,9 @@ def default_weights() -> dict[str, float]:
     return {
         statement.targets[0].id: float(ast.literal_eval(keyword.value))
         for statement in rewards.body
-        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call)
+        if isinstance(statement, ast.Assign)
+        and isinstance(statement.targets[0], ast.Name)
+        and isinstance(statement.value, ast.Call)
         for keyword in statement.value.keywords
         if keyword.arg == "weight"
     }

@@ -210,7 +210,7 @@ def train(
         runner.algo_factory.register_builder("a2c_continuous", keeping(ppo_agent, keeper))
         runner.load(agent_cfg)
         track(options, config, env_cfg, agent_cfg, log_dir)
-    run_args = {"train": True, "play": False, "sigma": options.sigma}
+    run_args: dict[str, Any] = {"train": True, "play": False, "sigma": options.sigma}
     if start is not None:
         run_args["checkpoint"] = str(start.path)  # the keeper has read it: the file is not opened again
     with open(log_dir / "console.log", "w") as console, contextlib.redirect_stdout(console):

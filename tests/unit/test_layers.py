@@ -166,3 +166,14 @@ def test_nothing_needs_scrolling(name: str) -> None:
         if isinstance(node, ast.FunctionDef) and node.end_lineno - node.lineno >= 60
     ]
     assert long == []
+
+
+def test_the_version_stands_in_three_places_alike() -> None:
+    root = PACKAGE.parent
+    places = {
+        "pyproject.toml": r'^version = "(.+)"',
+        "cartpole_lab/__init__.py": r'^__version__ = "(.+)"',
+        "CITATION.cff": r"^version: (.+)",
+    }
+    found = {re.search(what, (root / file).read_text(encoding="utf-8"), re.M)[1] for file, what in places.items()}
+    assert len(found) == 1

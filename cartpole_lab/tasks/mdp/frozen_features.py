@@ -202,7 +202,7 @@ def _own_theia(weights: str, device: str) -> torch.nn.Module:
     theia = get_class_from_dynamic_module(config.auto_map["AutoModel"], path)
     # Theia's code is older than Transformers 5, which wants this attribute, and which builds models without memory
     # first, where Theia cannot build its backbone
-    compatible = type(
+    compatible: Any = type(
         theia.__name__,
         (theia,),
         {"all_tied_weights_keys": {}, "get_init_context": classmethod(lambda cls, *args, **kwargs: [])},

@@ -47,9 +47,9 @@ def check_command_line(line: str) -> None:
         if "=" not in word:
             raise Hint(f"{word!r} has no '=': settings are written as name=value, without spaces")
     given = dict(word.split("=", 1) for word in words)
-    for flag, value in (("num_envs", 128), ("max_iterations", 20), ("seed", 3)):
-        if getattr(flags, flag) != value:
-            raise Hint(f"--{flag} is {getattr(flags, flag)}, expected {value}")
+    for flag, number in (("num_envs", 128), ("max_iterations", 20), ("seed", 3)):
+        if getattr(flags, flag) != number:
+            raise Hint(f"--{flag} is {getattr(flags, flag)}, expected {number}")
     for name, value in _WORDS.items():
         if name not in given:
             near = next((key for key in given if key.rsplit(".", 1)[-1] == name.rsplit(".", 1)[-1]), None)

@@ -80,7 +80,9 @@ class Playground(LabWidget):
             ValueError: No such policy, or weights that are none.
         """
         chosen = recorded_policies() if policies is None else policies
-        listed = [{"name": name, "weights": as_weights(weights)} for name, weights in chosen.items()]
+        listed: list[dict[str, Any]] = [
+            {"name": name, "weights": as_weights(weights)} for name, weights in chosen.items()
+        ]
         names = [entry["name"] for entry in listed]
         if policy is None:
             policy = names[-1] if names else YOU
