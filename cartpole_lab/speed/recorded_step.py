@@ -1,0 +1,380 @@
+"""The whole step of a manager-based environment on a GPU: recorded once as CUDA graphs, replayed at every step.
+
+A step of Isaac Lab costs some milliseconds of Python whatever the number of environments, which a GPU spends waiting.
+Its terms are PyTorch code, and what PyTorch launches can be recorded; so the terms stay as they are written. A step
+goes through four stages:
+
+1. The first steps run as Isaac Lab runs them.
+2. One step runs piece by piece (:mod:`.step_segments`) under observation. A piece that waits for the device, keeps
+   state in Python, draws from a generator on the host or writes past the masks is undone, runs as Isaac Lab runs it,
+   now and from now on, and is named in one line with the reason.
+3. One step is recorded, each piece as a graph, and replayed. Physics keeps the graph that Isaac Lab has made of it.
+4. All later steps are replayed. Before each, everything that the recording has baked in is compared
+   (:mod:`.baked_values`). Where something differs, another recording that fits is taken, or the step goes back to 2.
+
+The numbers are those of the ordinary step, to the last bit, but for random numbers of restarts with masks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+import warp as wp
+from isaaclab.physics import PhysicsManager
+from isaaclab_newton.physics import NewtonManager
+
+from .baked_values import CLOCKS, BakedValues
+from .masked_events import NotRecordable
+from .step_segments import NAMES, StepSegments, tree_clone, tree_copy
+
+logger = logging.getLogger(__name__)
+
+ORDINARY_STEPS = 2
+"""Steps before anything is recorded; Isaac Lab makes its own graph of the physics in the first of them."""
+KEPT = 6
+"""Recordings kept for settings that come back, such as the length of an episode around an evaluation."""
+PATIENCE, HORIZON = 8, 200
+"""With more changes than this in so many steps, recording does not pay: the next so many run as Isaac Lab runs them."""
+
+
+class Recording:
+    """One recorded step: a graph for each piece that has one, and what is baked into them."""
+
+    def __init__(self, graphs: dict[str, Any], baked: BakedValues) -> None:
+        self.graphs, self.baked = graphs, baked
+        self.outputs = [(container, key, container[key]) for container, key, _ in baked.outputs]
+
+
+class RecordedStep:
+    """Takes the place of ``env.step``.
+
+    Args:
+        env: The environment; it has to be on Newton.
+        say: Is told, once each, which piece runs as Isaac Lab runs it, and why.
+        graphs: Whether pieces become CUDA graphs; without, they are called (for tests on a CPU).
+    """
+
+    def __init__(self, env: Any, say: Callable[[str], None] = logger.warning, graphs: bool = True) -> None:
+        self.env, self.say, self._graphs = env, say, graphs
+        self.ordinary = env.step
+        self.segments = StepSegments(env)
+        self.refused: dict[str, str] = {}
+        """Pieces that run as Isaac Lab runs them, and why."""
+        self.recordings: list[Recording] = []
+        self.replays = self.recorded = self.probes = 0
+        self._left = ORDINARY_STEPS
+        self._probed: BakedValues | None = None
+        self._changes: list[int] = []
+        self._step = 0
+        self._said: set[str] = set()
+        self._log_given: Any = None
+
+    def __call__(self, action: torch.Tensor) -> tuple:
+        """``env.step(action)``."""
+        self._step += 1
+        if self._left > 0 or self.blocked() is not None:
+            self._left -= 1
+            return self.ordinary(action)
+        recording = self._fitting()
+        if recording is not None:
+            return self._replay(recording, action)
+        if self._probed is None or self._probed.changed() is not None:
+            if not self._changes_seldom():
+                return self.ordinary(action)
+            return self._probe(action)
+        recording = self._record()
+        return self._replay(recording, action) if recording else self.ordinary(action)
+
+    def blocked(self) -> str | None:
+        """Why the whole step has to be Isaac Lab's, if it has to be."""
+        env = self.env
+        if env.scene.sensors:
+            return f"sensor {next(iter(env.scene.sensors))}: pictures and sensors are drawn between the pieces"
+        if env.recorder_manager.active_terms:
+            return f"recorder {env.recorder_manager.active_terms[0]}: looks between the pieces"
+        if env.sim.visualizers or env.sim.is_rendering:
+            return "a viewer draws every step"
+        return None
+
+    def _fitting(self) -> Recording | None:
+        for position, recording in enumerate(self.recordings):
+            if recording.baked.changed() is None:
+                if position:
+                    self.recordings.insert(0, self.recordings.pop(position))
+                return recording
+        return None
+
+    def _changes_seldom(self) -> bool:
+        self._changes = [step for step in self._changes if step > self._step - HORIZON] + [self._step]
+        if len(self._changes) <= PATIENCE:
+            return True
+        what = self.recordings[0].baked.changed() if self.recordings else "something"
+        self._tell(f"{what} changes too often to record the step: {HORIZON} steps run as Isaac Lab runs them")
+        self._left, self._changes = HORIZON, []
+        return False
+
+    def _tell(self, line: str) -> None:
+        if line not in self._said:
+            self._said.add(line)
+            self.say(line)
+
+    # -- one step, piece by piece -------------------------------------------------------------------------------------
+
+    def _run(self, action: torch.Tensor, run: Callable[[str], None]) -> tuple:
+        """A step whose pieces are run by ``run(name)``."""
+        env, segments = self.env, self.segments
+        if env.obs_buf is not segments.obs:  # env.reset() has handed out its own
+            if segments.obs is None:
+                segments.obs = tree_clone(env.obs_buf)
+            else:
+                tree_copy(segments.obs, env.obs_buf)
+            env.obs_buf = segments.obs
+        if env.extras.get("log") is not self._log_given:
+            segments.last_log = env.extras.get("log")
+        if action.shape[-1] != segments.action.shape[-1]:
+            raise ValueError(f"Invalid action shape, expected: {segments.action.shape[1]}, received: {action.shape[1]}.")
+        segments.action.copy_(action)
+        per_call = env.cfg.decimation // segments.decimation
+        for number in range(segments.decimation):
+            env._sim_step_counter += per_call
+            run("between" if number else "begin")
+            self._physics("between" if number else "begin")
+        env.common_step_counter += 1
+        segments.steps.fill_(env._sim_step_counter // env.cfg.decimation)
+        if segments.last_log is not None:
+            segments.take_log(segments.last_log)
+            segments.last_log = None
+        run("judge")
+        segments.curriculum_done = False
+        info = self._curriculum()
+        run("restart")
+        if "restart" not in self.refused:
+            self._log(info)
+        self._log_given = env.extras.get("log")
+        if env.sim.consume_reset_request():
+            self._reset_the_others()
+        run("ongoing")
+        for recorder in env.video_recorders:
+            recorder.step()
+        run("observe")
+        return tree_clone(segments.obs), env.reward_buf, env.reset_terminated, env.reset_time_outs, env.extras
+
+    def _physics(self, before: str) -> None:
+        manager = NewtonManager
+        direct = (
+            before not in self.refused
+            and self._graphs
+            and manager._graph is not None
+            and not manager._model_changes
+            and not self.env.sim._visualizers
+            and self.env.sim.is_playing()
+            and (manager._is_all_graphable() or not (manager._adapter or manager._post_actuator_callbacks))
+        )
+        if not direct:
+            self.env.sim.step(render=False)
+            return
+        wp.capture_launch(manager._graph)
+        self.env.sim._physics_step_count += 1
+        PhysicsManager._sim_time += self.segments.physics_dt
+        manager._mark_transforms_changed()
+
+    def _curriculum(self) -> dict[str, Any]:
+        """Curriculum terms decide in Python, so the device is waited for where there are any."""
+        env = self.env
+        if "restart" in self.refused or not env.curriculum_manager.active_terms:
+            return {}
+        ids = env.reset_buf.nonzero(as_tuple=False).squeeze(-1).int()
+        if len(ids) == 0:
+            return {}
+        env.curriculum_manager.compute(env_ids=ids)
+        self.segments.curriculum_done = True
+        return env.curriculum_manager.reset(ids)
+
+    def _log(self, info: dict[str, Any]) -> None:
+        """A log of its own for every step: whoever keeps it finds it unchanged later."""
+        segments = self.segments
+        kept = {k: v for k, v in self.env.extras.get("log", {}).items() if k.startswith("Curriculum/")}
+        self.env.extras["log"] = {**dict(zip(segments.log_names, segments.log.clone().unbind())), **kept, **info}
+
+    def _reset_the_others(self) -> None:
+        env = self.env
+        others = (~env.reset_buf).nonzero(as_tuple=False).squeeze(-1).int()
+        if len(others):
+            env.reset_terminated[others.long()] = True
+            env._reset_idx(others)
+
+    def _ordinary_segment(self, name: str) -> None:
+        {"restart": self.segments.restart_by_index, "ongoing": self.segments.ongoing_by_index}.get(
+            name, getattr(self.segments, name)
+        )()
+
+    # -- stage 2: under observation -----------------------------------------------------------------------------------
+
+    def _probe(self, action: torch.Tensor) -> tuple:
+        self.probes += 1
+        self.refused = {}
+        for name, why in (
+            ("restart", self.segments.why_not_masked()),
+            ("ongoing", self.segments.why_not_ongoing()),
+        ):
+            if why:
+                self._refuse(name, why)
+        from .step_probe import observed
+
+        def run(name: str) -> None:
+            if name in self.refused:
+                self._ordinary_segment(name)
+                return
+            try:
+                with observed(self.env, self.segments, name):
+                    self._piece(name)
+            except NotRecordable as error:
+                self._refuse(name, str(error))
+                self._ordinary_segment(name)
+
+        result = self._run(action, run)
+        self._probed = BakedValues(self.env)
+        return result
+
+    def _refuse(self, name: str, why: str) -> None:
+        self.refused[name] = why
+        self._tell(f"this part of the step runs as Isaac Lab runs it, not recorded: {name}: {why}")
+
+    def _piece(self, name: str) -> None:
+        getattr(self.segments, name)()
+        if name in ("begin", "between"):
+            self.segments.settle()
+
+    # -- stage 3 ------------------------------------------------------------------------------------------------------
+
+    def _record(self) -> Recording | None:
+        from .step_probe import aged, capturing
+
+        graphs, kept = {}, _clocks(self.env)
+        pieces = [n for n in NAMES if n not in self.refused and (n != "between" or self.segments.decimation > 1)]
+        before = BakedValues(self.env)
+        try:
+            with capturing(self._graphs) as capture:
+                for name in pieces:
+                    aged(self.env)
+                    graphs[name] = capture(lambda name=name: self._piece(name))
+        except Exception as error:
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            logger.debug("recording the step failed", exc_info=True)
+            self._tell(f"the step cannot be recorded and runs as Isaac Lab runs it: {name}: {error} ({last.name})")
+            self._left = 1 << 60
+            return None
+        finally:
+            for owner, key, value in kept:
+                setattr(owner, key, value)
+        if wrong := before.changed():
+            self._tell(f"the step cannot be recorded and runs as Isaac Lab runs it: {wrong} changes while it is recorded")
+            self._left = 1 << 60
+            return None
+        self.recorded += 1
+        recording = Recording(graphs, before)
+        self.recordings.insert(0, recording)
+        del self.recordings[KEPT:]
+        return recording
+
+    # -- stage 4 ------------------------------------------------------------------------------------------------------
+
+    def _replay(self, recording: Recording, action: torch.Tensor) -> tuple:
+        self.replays += 1
+        graphs, broken = recording.graphs, False
+
+        def run(name: str) -> None:
+            nonlocal broken
+            graph = graphs.get(name)
+            if name == "restart" and self.segments.curriculum_done:  # which may have changed anything
+                broken = broken or recording.baked.changed() is not None
+            if graph is None:
+                self._ordinary_segment(name)
+                broken = broken or recording.baked.changed() is not None
+            elif broken:
+                self._piece(name)
+            else:
+                if not self._graphs:
+                    assert recording.baked.changed() is None, recording.baked.changed()
+                graph.replay()
+                if name in ("between", "judge"):
+                    self._tick()
+
+        result = self._run(action, run)
+        for container, key, value in recording.outputs:
+            container[key] = value
+        if "judge" in graphs:
+            NewtonManager.kinematics_dirty = True  # masks decide
+        return result
+
+    def _tick(self) -> None:
+        """Move on the clocks of lazily computed data: what is read between two steps is computed then."""
+        for asset in _assets(self.env):
+            data = asset.data
+            data._sim_timestamp += self.segments.physics_dt
+            data._body_state_dirty = True
+            for name in ("_joint_acc", "_body_com_acc_w"):  # kept by every update, so the recording has done it
+                if (buffer := getattr(data, name, None)) is not None:
+                    buffer.timestamp = data._sim_timestamp
+
+
+def _assets(env: Any) -> Iterator[Any]:
+    yield from env.scene.articulations.values()
+    yield from env.scene.rigid_objects.values()
+
+
+def _clocks(env: Any) -> list[tuple[Any, str, Any]]:
+    """Clocks of lazily computed data, as they are."""
+    kept = []
+    for asset in _assets(env):
+        for owner in (asset.data, *(v for v in vars(asset.data).values() if hasattr(v, "timestamp"))):
+            kept += [(owner, key, getattr(owner, key)) for key in CLOCKS if hasattr(owner, key)]
+    return kept
+
+
+def install(env: Any, say: Callable[[str], None] = logger.warning, graphs: bool = True) -> RecordedStep | None:
+    """Let ``env`` replay its step where that can be done.
+
+    Args:
+        env: The environment, with or without Gymnasium's wrappers.
+        say: Is told which pieces stay as Isaac Lab runs them.
+        graphs: As for :class:`RecordedStep`.
+
+    Returns:
+        What took the place of ``env.step``, or None where the step stays Isaac Lab's.
+    """
+    from isaaclab.envs import ManagerBasedRLEnv
+
+    raw = env.unwrapped
+    own = type(raw)
+    same = all(getattr(own, name) is getattr(ManagerBasedRLEnv, name) for name in ("step", "_reset_idx"))
+    if not isinstance(raw, ManagerBasedRLEnv) or not same:
+        return None
+    step = RecordedStep(raw, say, graphs)
+    if why := step.blocked():
+        logger.info("the step stays Isaac Lab's: %s", why)
+        return None
+    raw.step = step
+    return step
+
+
+def remove(env: Any) -> None:
+    """Give ``env`` its own step back, and let go of the recordings."""
+    vars(env.unwrapped).pop("step", None)
+
+
+@contextlib.contextmanager
+def ordinary(env: Any) -> Iterator[None]:
+    """Let ``env`` step as Isaac Lab does in the block."""
+    raw = env.unwrapped
+    step = vars(raw).pop("step", None)
+    try:
+        yield
+    finally:
+        if step is not None:
+            raw.step = step

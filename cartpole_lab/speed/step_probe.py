@@ -1,0 +1,222 @@
+"""Looking at one piece of a step while it runs, undoing it if it cannot be recorded, and recording it."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+import warp as wp
+from isaaclab.utils.warp import utils as warp_utils
+
+from .baked_values import BakedValues
+from .masked_events import NotRecordable
+
+_COUNTERS = ("common_step_counter", "_sim_step_counter")
+_FINITE_DIFFERENCES = ("_joint_acc", "_body_com_acc_w")
+
+
+@contextlib.contextmanager
+def observed(env: Any, segments: Any, name: str) -> Iterator[None]:
+    """Run piece ``name`` in the block; undo it if it cannot be recorded.
+
+    Raises:
+        NotRecordable: It cannot; everything is as before the block. The message names the term where there is one.
+    """
+    cuda = str(env.device).startswith("cuda")
+    before, hosts = BakedValues(env), _host_randomness(cuda)
+    saved = _saved(env, before)
+    aged(env)
+    generator = torch.cuda.get_rng_state(env.device) if cuda else torch.get_rng_state()
+    read: list[str] = []
+    segments.watched = True
+    try:
+        with _counters_watched(env, read), _no_waiting(cuda):
+            yield
+        why = next((_said(*change) for change in before.all_changed()), None)
+        if read:
+            why = f"it reads {read[0]}, a number that Python counts"
+        if _host_randomness(cuda) != hosts:
+            why = "it draws random numbers on the host"
+        if why is not None:
+            raise NotRecordable(why)
+    except Exception as error:
+        saved.restore()
+        torch.cuda.set_rng_state(generator, env.device) if cuda else torch.set_rng_state(generator)
+        if isinstance(error, NotRecordable):
+            term = _term_of(env, error)
+            raise NotRecordable(str(error) if term is None or term in str(error) else f"{term}: {error}") from error
+        where = _term_of(env, error)
+        if not _is_waiting(error):
+            if where is None:
+                raise
+            reason = f"{type(error).__name__}: {str(error).splitlines()[0]}" if str(error) else type(error).__name__
+        else:
+            reason = "it waits for the device"
+        raise NotRecordable(f"{where or 'this piece'}: {reason}") from error
+    finally:
+        segments.watched = False
+
+
+def _host_randomness(cuda: bool) -> tuple:
+    """States of the generators that no recording draws from."""
+    torch_state = torch.get_rng_state().numpy().tobytes() if cuda else b""
+    return random.getstate(), np.random.get_state()[1].tobytes(), torch_state
+
+
+def _said(name: str, then: Any, now: Any) -> str:
+    if isinstance(now, (torch.Tensor, wp.array)):
+        return f"{name} becomes another tensor at every step: write into the one that is there"
+    return f"{name} is kept in Python and changes with every step"
+
+
+def _saved(env: Any, baked: BakedValues) -> Any:
+    """A copy of everything that a piece of a step may change."""
+    from cartpole_lab.session.saved_state import _Saved
+
+    saved = _Saved()
+    saved.walk_env(env)
+    for value in baked.arrays():
+        saved._walk(value, 0)
+    containers = {id(container): container for container, _, _, _ in baked.slots}
+    for container in containers.values():
+        if isinstance(container, list) or (isinstance(container, dict) and "__builtins__" not in container):
+            saved.entries.append((container, container.copy()))
+    return saved
+
+
+@contextlib.contextmanager
+def _counters_watched(env: Any, read: list[str]) -> Iterator[None]:
+    """Note in ``read`` which counters of the environment are read in the block."""
+
+    def watch(name: str) -> property:
+        def get(self: Any) -> Any:
+            read.append(f"env.{name}")
+            return vars(self)[name]
+
+        return property(get, lambda self, value: vars(self).__setitem__(name, value))
+
+    own = type(env)
+    env.__class__ = type(own.__name__, (own,), {name: watch(name) for name in _COUNTERS})
+    try:
+        yield
+    finally:
+        env.__class__ = own
+
+
+@contextlib.contextmanager
+def _no_waiting(cuda: bool) -> Iterator[None]:
+    """Let whatever waits for the device fail."""
+    if not cuda:
+        yield
+        return
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        yield
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+def _is_waiting(error: Exception) -> bool:
+    return "synchronizing CUDA operation" in str(error)
+
+
+def _term_of(env: Any, error: BaseException) -> str | None:
+    """The term in whose code ``error`` was raised."""
+    terms: dict[Any, str] = {}
+    for kind in ("reward", "termination", "action", "observation", "event"):
+        manager = getattr(env, f"{kind}_manager")
+        for name, function in _functions(manager):
+            for code in _codes(function):
+                terms[code] = f"{kind} {name}"
+    trace, found = error.__traceback__, None
+    while trace is not None:
+        found = terms.get(trace.tb_frame.f_code, found)
+        trace = trace.tb_next
+    return found
+
+
+def _functions(manager: Any) -> Iterator[tuple[str, Any]]:
+    if hasattr(manager, "_terms"):
+        yield from manager._terms.items()
+    if hasattr(manager, "_term_cfgs"):
+        yield from ((n, c.func) for n, c in zip(manager._term_names, manager._term_cfgs, strict=True))
+    for names, cfgs in (("_mode_term_names", "_mode_term_cfgs"), ("_group_obs_term_names", "_group_obs_term_cfgs")):
+        for key, terms in getattr(manager, cfgs, {}).items():
+            yield from ((n, c.func) for n, c in zip(getattr(manager, names)[key], terms, strict=True))
+
+
+def _codes(function: Any) -> Iterator[types.CodeType]:
+    function = getattr(function, "__wrapped__", function)
+    if isinstance(function, types.MethodType):
+        function = function.__func__
+    if isinstance(function, types.FunctionType):
+        yield function.__code__
+    else:
+        yield from (
+            member.__code__
+            for base in type(function).__mro__
+            if not base.__module__.startswith("isaaclab.managers")
+            for member in vars(base).values()
+            if isinstance(member, types.FunctionType)
+        )
+
+
+def aged(env: Any) -> None:
+    """Let everything that is computed lazily be computed again where it is next read, and so be part of a recording."""
+    for asset in (*env.scene.articulations.values(), *env.scene.rigid_objects.values()):
+        for key, buffer in vars(asset.data).items():
+            if hasattr(buffer, "timestamp") and key not in _FINITE_DIFFERENCES:
+                buffer.timestamp = -1.0
+
+
+class _NotCapturing:
+    """Warp, as the module sees it that forbids lazily computed data in a recording: here they are made old first."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(wp, name)
+
+    @staticmethod
+    def get_device(*args: Any) -> Any:
+        return types.SimpleNamespace(is_capturing=False)
+
+
+class _Call:
+    """Stands for a graph where there are none."""
+
+    def __init__(self, function: Callable[[], None]) -> None:
+        self.replay = function
+
+
+@contextlib.contextmanager
+def capturing(graphs: bool) -> Iterator[Callable[[Callable[[], None]], Any]]:
+    """A function that records what another one launches, without running it; leaves PyTorch usable if that fails."""
+    if not graphs:
+        yield _Call
+        return
+    stream, pool = torch.cuda.Stream(), torch.cuda.graph_pool_handle()
+    warp_stream = wp.stream_from_torch(stream)
+
+    def capture(function: Callable[[], None]) -> torch.cuda.CUDAGraph:
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, pool=pool, stream=stream, capture_error_mode="thread_local"):
+            with wp.ScopedStream(warp_stream, sync_enter=False), wp.ScopedCapture(stream=warp_stream, external=True):
+                function()
+        return graph
+
+    stream.wait_stream(torch.cuda.current_stream())
+    original = warp_utils.wp
+    warp_utils.wp = _NotCapturing()
+    try:
+        yield capture
+    except BaseException:
+        for generator in torch.cuda.default_generators:  # a capture that fails leaves them in the midst of it
+            generator.graphsafe_set_state(generator.clone_state())
+        raise
+    finally:
+        warp_utils.wp = original
+        torch.cuda.synchronize()
