@@ -71,6 +71,11 @@ def torch_threads(when: bool = True) -> AbstractContextManager[None]:
     return _shortcut("torch_threads", _nothing)(when)
 
 
+def step(env: Any, say: Callable[[str], None]) -> None:
+    """After an environment is made on a GPU; ``say`` is told which parts of its step stay as they are."""
+    _shortcut("step", lambda env, say: None)(env, say)
+
+
 def newton_manager() -> type:
     """Class of the physics manager that runs MuJoCo-Warp."""
     from isaaclab_newton.physics import NewtonMJWarpManager

@@ -149,9 +149,10 @@ class BakedValues:
             self._look(value.__self__, name, depth + 1)
         elif self._open(value):
             self._entries(vars(value), value, name, depth)
-            call = getattr(type(value), "__call__", None)
-            if isinstance(call, types.FunctionType):
-                self._function(call, name, depth)
+            for base in type(value).__mro__:  # what a term of its own class does when it is called
+                if isinstance(call := vars(base).get("__call__"), types.FunctionType):
+                    self._function(call, name, depth)
+                    break
 
     def _entries(self, entries: dict, owner: Any, name: str, depth: int) -> None:
         for key, item in entries.items():
@@ -229,7 +230,9 @@ def is_output(owner: Any, key: str) -> bool:
 def key_is_theirs(base: type, key: str) -> bool:
     """Whether the code of ``base`` itself binds ``key``."""
     return any(
-        key in function.__code__.co_names for function in vars(base).values() if isinstance(function, types.FunctionType)
+        key in function.__code__.co_names
+        for function in vars(base).values()
+        if isinstance(function, types.FunctionType)
     )
 
 

@@ -67,8 +67,11 @@ class IdleSolverMuJoCo(SolverMuJoCo):
     """Whether kernels that can change nothing are left out."""
     idle_kernels: tuple[str, ...]
     """Keys of these kernels in the present model; part of what a recording has baked in too."""
-    on_change: Callable[[], None]
-    """Is told of every change of the model; some come from the manager, some from Isaac Lab's assets."""
+    on_change: Callable[[bool], None]
+    """Is told of every change of the model, and whether other kernels are launched from now on.
+
+    Some changes come from the manager, some from Isaac Lab's assets.
+    """
 
     @classmethod
     def adopt(
@@ -78,7 +81,7 @@ class IdleSolverMuJoCo(SolverMuJoCo):
         skips_solver: bool,
         skips_contacts: bool,
         skips_kernels: bool,
-        on_change: Callable[[], None],
+        on_change: Callable[[bool], None],
     ) -> None:
         """Turn ``solver`` into one of this class; upstream names the class that it makes."""
         solver.__class__ = cls
@@ -90,10 +93,11 @@ class IdleSolverMuJoCo(SolverMuJoCo):
     def notify_model_changed(self, flags: ModelFlags | int) -> None:
         """Take over a change of Newton's model, and look again which shapes can meet."""
         super().notify_model_changed(flags)
-        self.on_change()
+        before = self.contacts_possible, self.idle_kernels
         if self.skips_contacts and flags & _GEOMETRY:
             self.contacts_possible = contacts_possible(self)
         self.idle_kernels = self._find_idle_kernels()
+        self.on_change(before != (self.contacts_possible, self.idle_kernels))
 
     def _find_idle_kernels(self) -> tuple[str, ...]:
         if not self.skips_kernels:
@@ -144,10 +148,31 @@ def _solve_where_needed(model: Any, data: Any) -> None:
         return
     found = wp.zeros(1, dtype=int)
     wp.launch(_find_constraint, dim=data.nworld, inputs=[data.nefc], outputs=[found])
-    wp.capture_if(found, on_true=lambda: _solve(model, data))
+    if wp.get_device().is_cuda:
+        wp.capture_if(found, on_true=_without_allocation(model, data))
+    else:
+        wp.capture_if(found, on_true=lambda: _solve(model, data))
     wp.launch(
         _take_unconstrained,
         dim=(data.nworld, model.nv),
         inputs=[data.nefc, data.qacc_smooth, data.qfrc_smooth],
         outputs=[data.qacc, data.efc.Ma, data.qfrc_constraint],
     )
+
+
+def _without_allocation(model: Any, data: Any) -> Callable[[], None]:
+    """The iterations, ready to stand in the body of a condition of a CUDA graph, where no memory can be allocated."""
+    context, solving = constraint_solver._create_solver_context(model, data), wp.empty(1, dtype=int)
+
+    def count(shape: Any, value: int, dtype: Any = int, **kwargs: Any) -> wp.array:
+        solving.fill_(value)
+        return solving
+
+    def body() -> None:
+        full, wp.full = wp.full, count  # the solver makes one array: the number of worlds that go on
+        try:
+            constraint_solver._solve(model, data, context)
+        finally:
+            wp.full = full
+
+    return body

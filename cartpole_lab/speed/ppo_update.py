@@ -56,26 +56,44 @@ class LeanA2CAgent(A2CAgent):
             super().calc_gradients(input_dict)
             return
         obs = self.model.norm_obs(self._preproc_obs(input_dict["obs"]))
+        a_loss, c_loss, entropy, kl, b_loss, mu, sigma = self.minibatch(obs, input_dict)
+        self.aux_loss_dict: dict[str, Any] = {}
+        self.train_result = (a_loss, c_loss, entropy, kl, self.last_lr, 1.0, mu, sigma, b_loss)
+
+    def minibatch(self, obs: torch.Tensor, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, ...]:
+        """Take a step along the gradients of one minibatch.
+
+        Args:
+            obs: Normalized observations ``(n, ...)``.
+            batch: As for :meth:`calc_gradients`.
+
+        Returns:
+            Losses of actor and critic, entropy, KL divergence, loss of bounds; then means and standard deviations of
+            the actions ``(n, actions)``.
+        """
         mu, logstd, value, _ = self.model.a2c_network({"is_train": True, "obs": obs})
         parameters = self.optimizer.param_groups[0]["params"]  # to ask the model for them takes longer than to use them
         for parameter in parameters:
             parameter.grad = None
         with torch.no_grad():
             n, sigma = len(mu), logstd.exp()
-            losses, gradients = self._loss(input_dict, mu, logstd, sigma, value)
+            losses, gradients = self._loss(batch, mu, logstd, sigma, value)
         # torch.autograd.backward, less the check of shapes for which it imports a library of symbolic algebra
         gradients = tuple(gradient.div_(n) for gradient in gradients)
         _engine_run_backward(
             (mu, logstd, value), gradients, False, False, (), allow_unreachable=True, accumulate_grad=True
         )
+        self.share_gradients(parameters)
         if self.truncate_grads:
             torch.nn.utils.clip_grad_norm_(parameters, self.grad_norm)
         self.optimizer.step()
         with torch.no_grad():
-            kl = torch_ext.policy_kl(mu, sigma, input_dict["mu"], input_dict["sigma"], True)
+            kl = torch_ext.policy_kl(mu, sigma, batch["mu"], batch["sigma"], True)
         a_loss, c_loss, entropy, b_loss = (loss.mean() for loss in losses)
-        self.aux_loss_dict: dict[str, Any] = {}
-        self.train_result = (a_loss, c_loss, entropy, kl, self.last_lr, 1.0, mu.detach(), sigma, b_loss)
+        return a_loss, c_loss, entropy, kl, b_loss, mu.detach(), sigma
+
+    def share_gradients(self, parameters: list[torch.Tensor]) -> None:
+        """Average the gradients over the processes of a distributed training; there are none here."""
 
     def _loss(
         self,

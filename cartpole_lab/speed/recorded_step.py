@@ -18,6 +18,7 @@ The numbers are those of the ordinary step, to the last bit, but for random numb
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import traceback
 from collections.abc import Callable, Iterator
@@ -137,7 +138,9 @@ class RecordedStep:
         if env.extras.get("log") is not self._log_given:
             segments.last_log = env.extras.get("log")
         if action.shape[-1] != segments.action.shape[-1]:
-            raise ValueError(f"Invalid action shape, expected: {segments.action.shape[1]}, received: {action.shape[1]}.")
+            raise ValueError(
+                f"Invalid action shape, expected: {segments.action.shape[1]}, received: {action.shape[1]}."
+            )
         segments.action.copy_(action)
         per_call = env.cfg.decimation // segments.decimation
         for number in range(segments.decimation):
@@ -199,7 +202,8 @@ class RecordedStep:
         """A log of its own for every step: whoever keeps it finds it unchanged later."""
         segments = self.segments
         kept = {k: v for k, v in self.env.extras.get("log", {}).items() if k.startswith("Curriculum/")}
-        self.env.extras["log"] = {**dict(zip(segments.log_names, segments.log.clone().unbind())), **kept, **info}
+        own = dict(zip(segments.log_names, segments.log.clone().unbind(), strict=True))
+        self.env.extras["log"] = {**own, **kept, **info}
 
     def _reset_the_others(self) -> None:
         env = self.env
@@ -273,7 +277,9 @@ class RecordedStep:
             for owner, key, value in kept:
                 setattr(owner, key, value)
         if wrong := before.changed():
-            self._tell(f"the step cannot be recorded and runs as Isaac Lab runs it: {wrong} changes while it is recorded")
+            self._tell(
+                f"the step cannot be recorded and runs as Isaac Lab runs it: {wrong} changes while it is recorded"
+            )
             self._left = 1 << 60
             return None
         self.recorded += 1
@@ -359,13 +365,19 @@ def install(env: Any, say: Callable[[str], None] = logger.warning, graphs: bool 
     if why := step.blocked():
         logger.info("the step stays Isaac Lab's: %s", why)
         return None
-    raw.step = step
+    raw.step, raw.close = step, functools.partial(_close, raw)
     return step
 
 
 def remove(env: Any) -> None:
     """Give ``env`` its own step back, and let go of the recordings."""
-    vars(env.unwrapped).pop("step", None)
+    for name in ("step", "close"):
+        vars(env.unwrapped).pop(name, None)
+
+
+def _close(raw: Any) -> None:
+    remove(raw)
+    raw.close()
 
 
 @contextlib.contextmanager

@@ -203,9 +203,12 @@ def capturing(graphs: bool) -> Iterator[Callable[[Callable[[], None]], Any]]:
 
     def capture(function: Callable[[], None]) -> torch.cuda.CUDAGraph:
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=pool, stream=stream, capture_error_mode="thread_local"):
-            with wp.ScopedStream(warp_stream, sync_enter=False), wp.ScopedCapture(stream=warp_stream, external=True):
-                function()
+        with (
+            torch.cuda.graph(graph, pool=pool, stream=stream, capture_error_mode="thread_local"),
+            wp.ScopedStream(warp_stream, sync_enter=False),
+            wp.ScopedCapture(stream=warp_stream, external=True),
+        ):
+            function()
         return graph
 
     stream.wait_stream(torch.cuda.current_stream())

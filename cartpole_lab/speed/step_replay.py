@@ -86,7 +86,7 @@ class NewtonReplayManager(NewtonMJWarpManager):
             solver_cfg = replace(solver_cfg, disable_sensors=True)
         with forward_kernels() if on("forward_kernels") else contextlib.nullcontext():
             solver = super()._create_solver(model, solver_cfg)
-        if PhysicsManager._device == "cpu" and not solver.use_mujoco_cpu:
+        if not solver.use_mujoco_cpu:
             IdleSolverMuJoCo.adopt(
                 solver,
                 skips_solver=on("idle_solver"),
@@ -199,9 +199,11 @@ class NewtonReplayManager(NewtonMJWarpManager):
         return True
 
     @classmethod
-    def _look_again(cls) -> None:
+    def _look_again(cls, other_kernels: bool) -> None:
         """The model has changed: see before the next replay whether that touches anything baked in."""
         NewtonReplayManager._recheck = True
+        if other_kernels and PhysicsManager._device != "cpu":
+            cls._invalidate_graph()  # Isaac Lab makes another CUDA graph in the next step
 
     @classmethod
     def _record(cls, simulate: Callable[[], None], repeats: int, threads: int) -> bool:

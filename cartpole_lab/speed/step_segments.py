@@ -126,8 +126,7 @@ class StepSegments:
             return "compute_final_obs: observes before the reset, when there is one"
         if env.command_manager.active_terms:
             return f"command {env.command_manager.active_terms[0]}: resets by index"
-        events = env.event_manager
-        for name, cfg in zip(events._mode_term_names.get("reset", ()), events._mode_term_cfgs.get("reset", ())):
+        for name, cfg in self._events("reset"):
             if cfg.min_step_count_between_reset:
                 return f"event {name}: min_step_count_between_reset"
         for manager, terms in self._class_terms():
@@ -162,6 +161,11 @@ class StepSegments:
                 return f"scene: {kind} are reset by index"
         return None
 
+    def _events(self, mode: str) -> list[tuple[str, Any]]:
+        manager = self.env.event_manager
+        names, cfgs = manager._mode_term_names.get(mode, ()), manager._mode_term_cfgs.get(mode, ())
+        return list(zip(names, cfgs, strict=True))
+
     def _class_terms(self) -> list[tuple[str, list[tuple[str, Any]]]]:
         env = self.env
 
@@ -173,7 +177,8 @@ class StepSegments:
             ("reward", pairs(env.reward_manager._term_names, env.reward_manager._term_cfgs)),
             ("termination", pairs(env.termination_manager._term_names, env.termination_manager._term_cfgs)),
         ]
-        found += [("event", pairs(events._mode_term_names[m], events._mode_term_cfgs[m])) for m in events._mode_term_cfgs]
+        for mode, cfgs in events._mode_term_cfgs.items():
+            found.append(("event", pairs(events._mode_term_names[mode], cfgs)))
         for group, cfgs in observations._group_obs_term_cfgs.items():
             found.append((f"observation {group}", pairs(observations._group_obs_term_names[group], cfgs)))
         return found
@@ -213,8 +218,7 @@ class StepSegments:
 
     def _reset_events(self) -> None:
         events = self.env.event_manager
-        names = events._mode_term_names.get("reset", ())
-        for index, (name, cfg) in enumerate(zip(names, events._mode_term_cfgs.get("reset", ()), strict=True)):
+        for index, (name, cfg) in enumerate(self._events("reset")):
             last = events._reset_term_last_triggered_step_id[index]
             last.copy_(torch.where(self.mask, self.steps.to(last.dtype), last))
             index_fill_(events._reset_term_last_triggered_once[index], self.mask, True)
@@ -238,16 +242,14 @@ class StepSegments:
         env = self.env
         if env.command_manager.active_terms:
             return f"command {env.command_manager.active_terms[0]}: resamples by index"
-        events = env.event_manager
-        for name, cfg in zip(events._mode_term_names.get("interval", ()), events._mode_term_cfgs.get("interval", ())):
+        for name, cfg in self._events("interval"):
             if cfg.is_global_time:
                 return f"event {name}: is_global_time is decided in Python"
         return None
 
     def ongoing(self) -> None:
         events = self.env.event_manager
-        names = events._mode_term_names.get("interval", ())
-        for index, (name, cfg) in enumerate(zip(names, events._mode_term_cfgs.get("interval", ()), strict=True)):
+        for index, (name, cfg) in enumerate(self._events("interval")):
             left = events._interval_term_time_left[index]
             left -= self.env.step_dt
             due = left < 1e-6

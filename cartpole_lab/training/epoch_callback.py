@@ -72,14 +72,14 @@ class Watch:
         policy = build_policy(moment["model"], self.keeper.meaning, self.obs_shape)
         return policy.to(self.env.unwrapped.device)
 
-    def step_done(self, ended: int, time_outs: torch.Tensor | None) -> None:
-        """Called by rl-games after every step of the rollout."""
+    def step_done(self, ended: int, time_outs: torch.Tensor | None, rewards: torch.Tensor | None = None) -> None:
+        """Called by rl-games after every step of the rollout; ``rewards`` ``(num_envs,)``, by default the latest."""
         raw = self.env.unwrapped
         if self.cut_s != raw.cfg.episode_length_s:  # the first step of all
             raw.cfg.episode_length_s = self.cut_s
             torch.randint(raw.max_episode_length, (raw.num_envs,), out=raw.episode_length_buf)  # not all cut at once
         self.failed += ended - (0 if time_outs is None else int(time_outs.sum()))
-        self.pay += float(_probe(raw))
+        self.pay += float(_probe(raw) if rewards is None else rewards.mean())
         self.steps += 1
         if not math.isfinite(self.pay):
             self._stop_at(not_a_number(raw))
@@ -255,7 +255,7 @@ def make_observer(watch: Watch, agent_cfg: dict[str, Any], options: TrainOptions
             pass
 
         def process_infos(self, infos: dict[str, Any], done_indices: torch.Tensor) -> None:
-            watch.step_done(len(done_indices), infos.get("time_outs"))
+            watch.step_done(len(done_indices), infos.get("time_outs"), infos.get("step_rewards"))
 
         def after_print_stats(self, frame: int, epoch_num: int, total_time: float) -> None:
             watch.epoch_done(frame, epoch_num)
