@@ -29,6 +29,9 @@ _CLOSED = {"SimulationContext", "ArticulationView", "InteractiveScene", "VideoRe
 _NOT_READ = ("_env", "_asset", "_backend", "_descriptor", "_torch_cache")
 """Attributes that lead back, describe, or are made of others when they are asked for."""
 
+_BY_ITSELF = ("curriculum_manager", "command_manager", "recorder_manager", "video_recorders")
+"""Parts of an environment that run in Python at every step, recorded or not."""
+
 CLOCKS = {"_sim_timestamp", "timestamp", "_body_state_dirty", "_sim_step_counter", "common_step_counter"}
 """Attributes that tell the time of lazily computed data and of the environment; a replay moves them on."""
 
@@ -61,7 +64,7 @@ class BakedValues:
         self._sizes: list[tuple[Any, int, str]] = []
         self._seen: set[int] = set()
         for name, value in vars(env).items():
-            if name in CLOCKS or OUTPUTS.get(name) == "env":
+            if name in CLOCKS or name in _BY_ITSELF or OUTPUTS.get(name) == "env":
                 continue
             self.slots.append((vars(env), name, value, f"env.{name}"))
             if name == "cfg" or name.endswith("_manager"):

@@ -67,7 +67,7 @@ class IdleSolverMuJoCo(SolverMuJoCo):
     """Whether kernels that can change nothing are left out."""
     idle_kernels: tuple[str, ...]
     """Keys of these kernels in the present model; part of what a recording has baked in too."""
-    on_change: Callable[[bool], None]
+    on_change: Callable[..., None]
     """Is told of every change of the model, and whether other kernels are launched from now on.
 
     Some changes come from the manager, some from Isaac Lab's assets.
@@ -81,7 +81,7 @@ class IdleSolverMuJoCo(SolverMuJoCo):
         skips_solver: bool,
         skips_contacts: bool,
         skips_kernels: bool,
-        on_change: Callable[[bool], None],
+        on_change: Callable[..., None],
     ) -> None:
         """Turn ``solver`` into one of this class; upstream names the class that it makes."""
         solver.__class__ = cls

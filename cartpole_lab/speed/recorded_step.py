@@ -31,6 +31,7 @@ from isaaclab_newton.physics import NewtonManager
 
 from .baked_values import CLOCKS, BakedValues
 from .masked_events import NotRecordable
+from .step_probe import Undo, aged, capturing, observed
 from .step_segments import NAMES, StepSegments, tree_clone, tree_copy
 
 logger = logging.getLogger(__name__)
@@ -70,6 +71,7 @@ class RecordedStep:
         self.replays = self.recorded = self.probes = 0
         self._left = ORDINARY_STEPS
         self._probed: BakedValues | None = None
+        self._tried: BakedValues | None = None
         self._changes: list[int] = []
         self._step = 0
         self._said: set[str] = set()
@@ -85,9 +87,7 @@ class RecordedStep:
         if recording is not None:
             return self._replay(recording, action)
         if self._probed is None or self._probed.changed() is not None:
-            if not self._changes_seldom():
-                return self.ordinary(action)
-            return self._probe(action)
+            return self._probe(action) if self._changes_seldom() else self.ordinary(action)
         recording = self._record()
         return self._replay(recording, action) if recording else self.ordinary(action)
 
@@ -220,29 +220,33 @@ class RecordedStep:
     # -- stage 2: under observation -----------------------------------------------------------------------------------
 
     def _probe(self, action: torch.Tensor) -> tuple:
+        """A step under observation; one of whose pieces cannot be recorded is undone and runs as Isaac Lab runs it."""
         self.probes += 1
-        self.refused = {}
-        for name, why in (
-            ("restart", self.segments.why_not_masked()),
-            ("ongoing", self.segments.why_not_ongoing()),
-        ):
+        if self._tried is None or self._tried.changed() is not None:
+            self.refused = {}
+        for name, why in (("restart", self.segments.why_not_masked()), ("ongoing", self.segments.why_not_ongoing())):
             if why:
                 self._refuse(name, why)
-        from .step_probe import observed
+        undo = Undo(self.env)
 
         def run(name: str) -> None:
             if name in self.refused:
                 self._ordinary_segment(name)
                 return
             try:
-                with observed(self.env, self.segments, name):
+                with observed(self.env, self.segments):
                     self._piece(name)
             except NotRecordable as error:
                 self._refuse(name, str(error))
-                self._ordinary_segment(name)
+                raise
 
-        result = self._run(action, run)
-        self._probed = BakedValues(self.env)
+        try:
+            result = self._run(action, run)
+        except NotRecordable:
+            undo()
+            self._tried = BakedValues(self.env)
+            return self.ordinary(action)
+        self._probed = self._tried = BakedValues(self.env)
         return result
 
     def _refuse(self, name: str, why: str) -> None:
@@ -257,8 +261,6 @@ class RecordedStep:
     # -- stage 3 ------------------------------------------------------------------------------------------------------
 
     def _record(self) -> Recording | None:
-        from .step_probe import aged, capturing
-
         graphs, kept = {}, _clocks(self.env)
         pieces = [n for n in NAMES if n not in self.refused and (n != "between" or self.segments.decimation > 1)]
         before = BakedValues(self.env)

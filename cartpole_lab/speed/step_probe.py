@@ -20,46 +20,62 @@ _COUNTERS = ("common_step_counter", "_sim_step_counter")
 _FINITE_DIFFERENCES = ("_joint_acc", "_body_com_acc_w")
 
 
+class Undo:
+    """An environment as it was before a step, to be put back if a piece of the step cannot be recorded."""
+
+    def __init__(self, env: Any) -> None:
+        from cartpole_lab.session.object_graph import Snapshot
+
+        self._env, self._cuda = env, str(env.device).startswith("cuda")
+        self._saved = Snapshot()
+        self._saved.walk(env)
+        self._saved.walk_class(env.sim.physics_manager)
+        self._generator = torch.cuda.get_rng_state(env.device) if self._cuda else torch.get_rng_state()
+        self._hosts = random.getstate(), np.random.get_state()
+
+    def __call__(self) -> None:
+        self._saved.restore()
+        if self._saved.physics_changed:
+            getattr(self._env.sim.physics_manager._solver, "on_change", lambda: None)()
+        if self._cuda:
+            torch.cuda.set_rng_state(self._generator, self._env.device)
+        else:
+            torch.set_rng_state(self._generator)
+        random.setstate(self._hosts[0])
+        np.random.set_state(self._hosts[1])
+
+
 @contextlib.contextmanager
-def observed(env: Any, segments: Any, name: str) -> Iterator[None]:
-    """Run piece ``name`` in the block; undo it if it cannot be recorded.
+def observed(env: Any, segments: Any) -> Iterator[None]:
+    """Run a piece of the step in the block, and look whether it can be recorded.
 
     Raises:
-        NotRecordable: It cannot; everything is as before the block. The message names the term where there is one.
+        NotRecordable: It cannot. The message names the term where there is one.
     """
     cuda = str(env.device).startswith("cuda")
     before, hosts = BakedValues(env), _host_randomness(cuda)
-    saved = _saved(env, before)
     aged(env)
-    generator = torch.cuda.get_rng_state(env.device) if cuda else torch.get_rng_state()
     read: list[str] = []
     segments.watched = True
     try:
         with _counters_watched(env, read), _no_waiting(cuda):
             yield
-        why = next((_said(*change) for change in before.all_changed()), None)
-        if read:
-            why = f"it reads {read[0]}, a number that Python counts"
-        if _host_randomness(cuda) != hosts:
-            why = "it draws random numbers on the host"
-        if why is not None:
-            raise NotRecordable(why)
+    except NotRecordable as error:
+        term = _term_of(env, error)
+        raise NotRecordable(str(error) if term is None or term in str(error) else f"{term}: {error}") from error
     except Exception as error:
-        saved.restore()
-        torch.cuda.set_rng_state(generator, env.device) if cuda else torch.set_rng_state(generator)
-        if isinstance(error, NotRecordable):
-            term = _term_of(env, error)
-            raise NotRecordable(str(error) if term is None or term in str(error) else f"{term}: {error}") from error
-        where = _term_of(env, error)
+        reason = "it waits for the device"
         if not _is_waiting(error):
-            if where is None:
-                raise
-            reason = f"{type(error).__name__}: {str(error).splitlines()[0]}" if str(error) else type(error).__name__
-        else:
-            reason = "it waits for the device"
-        raise NotRecordable(f"{where or 'this piece'}: {reason}") from error
+            reason = " ".join([f"{type(error).__name__}:", *str(error).splitlines()[:1]])
+        raise NotRecordable(f"{_term_of(env, error) or 'this piece'}: {reason}") from error
     finally:
         segments.watched = False
+    if read:
+        raise NotRecordable(f"it reads {read[0]}, a number that Python counts")
+    if _host_randomness(cuda) != hosts:
+        raise NotRecordable("it draws random numbers on the host")
+    for change in before.all_changed():
+        raise NotRecordable(_said(*change))
 
 
 def _host_randomness(cuda: bool) -> tuple:
@@ -72,21 +88,6 @@ def _said(name: str, then: Any, now: Any) -> str:
     if isinstance(now, (torch.Tensor, wp.array)):
         return f"{name} becomes another tensor at every step: write into the one that is there"
     return f"{name} is kept in Python and changes with every step"
-
-
-def _saved(env: Any, baked: BakedValues) -> Any:
-    """A copy of everything that a piece of a step may change."""
-    from cartpole_lab.session.saved_state import _Saved
-
-    saved = _Saved()
-    saved.walk_env(env)
-    for value in baked.arrays():
-        saved._walk(value, 0)
-    containers = {id(container): container for container, _, _, _ in baked.slots}
-    for container in containers.values():
-        if isinstance(container, list) or (isinstance(container, dict) and "__builtins__" not in container):
-            saved.entries.append((container, container.copy()))
-    return saved
 
 
 @contextlib.contextmanager

@@ -199,7 +199,7 @@ class NewtonReplayManager(NewtonMJWarpManager):
         return True
 
     @classmethod
-    def _look_again(cls, other_kernels: bool) -> None:
+    def _look_again(cls, other_kernels: bool = True) -> None:
         """The model has changed: see before the next replay whether that touches anything baked in."""
         NewtonReplayManager._recheck = True
         if other_kernels and PhysicsManager._device != "cpu":
