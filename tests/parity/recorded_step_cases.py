@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 CONSTANTS = {"bonus": 1.0}
+SEEN: list[torch.Tensor] = []
 
 
 @dataclass(frozen=True)
@@ -263,7 +264,7 @@ def _reads_between(env: Any, number: int) -> None:
     """A reader who looks at lazily computed data between two steps, now and then."""
     if number % 7 == 3:
         data = env.scene["robot"].data
-        env.seen_between = [data.body_link_pose_w.torch.clone(), data.joint_acc.torch.clone()]
+        SEEN[:] = [data.body_link_pose_w.torch.clone(), data.joint_acc.torch.clone()]
 
 
 RESTART = frozenset({"restart"})
@@ -343,6 +344,7 @@ def trace(env: Any, case: Case, steps: int, scale: float = 0.7) -> list[tuple[to
     """Observations, rewards, both dones, logs of ``steps`` steps under random pushes."""
     generator = torch.Generator().manual_seed(0)
     CONSTANTS["bonus"] = 1.0
+    SEEN.clear()
     found = []
     for number in range(steps):
         if case.change is not None and number == steps // 2:
@@ -353,7 +355,7 @@ def trace(env: Any, case: Case, steps: int, scale: float = 0.7) -> list[tuple[to
         obs, reward, terminated, truncated, extras = env.step(action)
         log = extras.get("log", {})
         logged = torch.tensor([float(log[k]) for k in sorted(log)])
-        looked = [x for x in getattr(env, "seen_between", ())]
+        looked = [x for x in SEEN]
         found.append(tuple(x.clone() for x in (obs["policy"], reward, terminated, truncated, logged, *looked)))
     return found
 

@@ -1,0 +1,296 @@
+"""What a recorded step and a recorded training are worth on a GPU, and whether their numbers are right.
+
+    python -m tests.benchmarks.gpu exact      # recorded against ordinary steps, bit for bit
+    python -m tests.benchmarks.gpu rates      # env-steps/s: ours, without the recordings, as shipped; in turns
+    python -m tests.benchmarks.gpu training   # env-steps/s of a training, the same three
+    python -m tests.benchmarks.gpu cold       # cold process to solved, a seed a run; ours and without, in turns
+    python -m tests.benchmarks.gpu startup    # process start to first step, and where it goes
+
+Each writes ``_build/bench/gpu_<part>.json`` and prints a short table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+OUT = Path("_build/bench")
+ROOT = Path(__file__).resolve().parents[2]
+WITHOUT = "-recorded_step,-recorded_training,-idle_solver,-unreachable_contacts,-idle_kernels"
+"""The switch that leaves out what a GPU did not have before."""
+AGENT = "rl_games_with_symmetry_cfg_entry_point"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("part", choices=("exact", "rates", "training", "cold", "startup", "_exact", "_rate", "_first"))
+    parser.add_argument("words", nargs="*")
+    parser.add_argument("--device", default="cuda:0")
+    parser.add_argument("--num_envs", type=int, nargs="+", default=[64, 4096, 65536])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--jobs", type=int, default=4)
+    args = parser.parse_args()
+    result = globals()[args.part](args)
+    if not args.part.startswith("_"):
+        OUT.mkdir(parents=True, exist_ok=True)
+        (OUT / f"gpu_{args.part}.json").write_text(json.dumps(result, indent=1) + "\n")
+    return 0
+
+
+def _start(words: list[str], speed: str = "on", **pipes: Any) -> subprocess.Popen:
+    env = {**os.environ, "CARTPOLE_LAB_SPEED": speed}
+    return subprocess.Popen([sys.executable, *words], cwd=ROOT, env=env, text=True, **pipes)
+
+
+# -- exactness -----------------------------------------------------------------------------------------------------
+
+
+def exact(args: argparse.Namespace) -> list[str]:
+    """Every case in one of some processes; lines of what was found."""
+    sys.path.insert(0, str(ROOT / "tests" / "parity"))
+    from recorded_step_cases import CASES
+
+    cases = args.words or [*(f"{name}:64:160" for name in CASES), "default:1:300", "default:4096:300"]
+    jobs = [
+        _start(
+            ["-m", "tests.benchmarks.gpu", "_exact", *cases[i :: args.jobs], "--device", args.device],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        for i in range(args.jobs)
+    ]
+    lines = []
+    for job in jobs:
+        out, err = job.communicate()
+        found = [line for line in out.splitlines() if line.startswith("EXACT")]
+        lines += found or [f"EXACT FAILED {err[-1500:]}"]
+    bad = [line for line in lines if not line.startswith("EXACT same")]
+    print(f"exact: {len(lines) - len(bad)} of {len(lines)} the same")
+    for line in bad:
+        print(" ", line[:700])
+    return lines
+
+
+def _exact(args: argparse.Namespace) -> None:
+    sys.path.insert(0, str(ROOT / "tests" / "parity"))
+    import torch
+    from recorded_step_cases import CASES, first_difference, make, trace
+
+    from cartpole_lab.speed.recorded_step import install, remove
+
+    for word in args.words:
+        name, num_envs, steps = word.split(":")
+        case, said = CASES[name], []
+        try:
+            sides, restarts = [], 0
+            for recorded in (False, True):
+                env = make(case, int(num_envs), args.device)
+                remove(env)
+                torch.manual_seed(11)
+                step = install(env, say=said.append) if recorded else None
+                sides.append(trace(env, case, int(steps)))
+                restarts = sum(int((row[2] | row[3]).sum()) for row in sides[-1])
+            where = first_difference(*sides)
+            fits = set(step.refused) == case.refused
+            verdict = "same" if where is None and fits and (case.often or step.replays > 20) else "OTHER"
+            refused = {k: v[:120] for k, v in step.refused.items()}
+            print(
+                f"EXACT {verdict} {word}: {where or ''} restarts {restarts} replays {step.replays} recorded "
+                f"{step.recorded} probes {step.probes} refused {refused} said {[s[:300] for s in said]}",
+                flush=True,
+            )
+        except Exception as error:
+            import traceback
+
+            last = "".join(traceback.format_exception(error)[-6:])[-900:]
+            print(f"EXACT ERROR {word}: {type(error).__name__} {error} {last!r} said {said}", flush=True)
+    os._exit(0)
+
+
+# -- steps -----------------------------------------------------------------------------------------------------------
+
+SIDES = {"ours": ("ours", "on"), "without": ("ours", WITHOUT), "shipped": ("shipped", "on")}
+
+
+def rates(args: argparse.Namespace) -> dict[str, Any]:
+    """Env-steps/s of the three sides, each a process that sleeps unless it is its turn."""
+    result = {}
+    for num_envs in args.num_envs:
+        workers = {
+            side: _start(
+                ["-m", "tests.benchmarks.gpu", "_rate", which, str(num_envs), "--device", args.device],
+                speed,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+            )
+            for side, (which, speed) in SIDES.items()
+        }
+        found: dict[str, list[float]] = {side: [] for side in SIDES}
+        for _ in range(args.rounds):
+            for side, worker in workers.items():
+                count = 600 if side == "ours" else 60
+                found[side].append(num_envs * count / _ask(worker, count))
+        for worker in workers.values():
+            worker.stdin.close()
+        median = {side: statistics.median(values) for side, values in found.items()}
+        result[num_envs] = {"median": median, "rates": found}
+        ratios = f"{median['ours'] / median['shipped']:.2f}x shipped, {median['ours'] / median['without']:.2f}x without"
+        print(f"rates {num_envs:>6}: " + ", ".join(f"{s} {m:,.0f}/s" for s, m in median.items()) + f"; ours {ratios}")
+    return result
+
+
+def _ask(worker: subprocess.Popen, count: int) -> float:
+    worker.stdin.write(f"{count}\n")
+    worker.stdin.flush()
+    for line in worker.stdout:
+        if line.startswith("SECONDS"):
+            return float(line.split()[1])
+    raise SystemExit(f"a worker ended with exit code {worker.wait()}")
+
+
+def _rate(args: argparse.Namespace) -> None:
+    from tests.benchmarks.step import _ours, _shipped
+
+    step = {"ours": _ours, "shipped": _shipped}[args.words[0]](int(args.words[1]), args.device)
+    step(12)  # compile, record and warm up
+    for line in sys.stdin:
+        started = time.perf_counter()
+        step(int(line))
+        print(f"SECONDS {time.perf_counter() - started}", flush=True)
+    os._exit(0)
+
+
+# -- training --------------------------------------------------------------------------------------------------------
+
+
+def training(args: argparse.Namespace) -> dict[str, Any]:
+    """Env-steps/s in the loop of a training: medians over the epochs after the first ten."""
+    num_envs, result = str(args.num_envs[-1] if len(args.num_envs) < 3 else 4096), {}
+    for side, speed in (("ours", "on"), ("without", WITHOUT)):
+        code = (
+            "import sys, tempfile, numpy as np\nfrom cartpole_lab import train\n"
+            f"run = train(agent={AGENT!r}, num_envs={num_envs}, seed=1, max_iterations=60, eval_interval=0, "
+            f"progress=False, device={args.device!r}, log_root=tempfile.mkdtemp())\n"
+            "t, s = run.curve['wall_s'], run.curve['env_steps']\n"
+            "r = np.diff(s) / np.diff(t)\nprint('RATE', np.median(r[10:]), run.evaluation.mean_return, t[-1])\n"
+        )
+        job = _start(["-c", code], speed, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        out, err = job.communicate()
+        line = next((x for x in out.splitlines() if x.startswith("RATE")), None)
+        result[side] = [float(x) for x in line.split()[1:]] if line else f"FAILED {err[-1500:]}"
+        print(f"training {num_envs} {side}: {result[side]}", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        words = [str(ROOT / "tests/benchmarks/as_shipped.py"), args.device, "--max_iterations", "30"]
+        job = subprocess.run([sys.executable, *words], cwd=folder, capture_output=True, text=True)
+        totals = [float(x) for x in re.findall(r"fps total: (\d+)", job.stdout)]
+        result["shipped"] = statistics.median(totals[5:]) if len(totals) > 6 else f"FAILED {job.stderr[-800:]}"
+        print(f"training as shipped (4096, its own settings): {result['shipped']}", flush=True)
+    return result
+
+
+def cold(args: argparse.Namespace) -> dict[str, Any]:
+    """Seconds from a cold process until an evaluation finds the policy solved."""
+    result: dict[str, Any] = {"ours": [], "without": []}
+    for seed in range(args.seeds):
+        for side, speed in (("ours", "on"), ("without", WITHOUT)):
+            if side == "without" and seed >= args.rounds:
+                continue
+            with tempfile.TemporaryDirectory() as folder:
+                words = ["train", "--agent", AGENT, "--num_envs", "4096", "--seed", str(seed), "--stop_when_solved"]
+                job = _start(
+                    ["-m", "cartpole_lab.cli", *words, "--device", args.device, "--log_root", folder],
+                    speed,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                )
+                _, err = job.communicate()
+                summaries = list(Path(folder).glob("*/*/summary.json"))
+                if not summaries:
+                    result[side].append({"seed": seed, "failed": err[-1500:]})
+                    print(f"cold {side} seed {seed} FAILED {err[-1500:]}")
+                    continue
+                summary = json.loads(summaries[0].read_text())
+            keys = ("seed", "epochs", "solved_s", "wall_s_train", "wall_s_total", "mean_return", "timeout_share")
+            result[side].append({key: summary[key] for key in keys} | {"said": err[-600:]})
+            print(f"cold {side}", {key: summary[key] for key in keys}, flush=True)
+    return result
+
+
+# -- start -----------------------------------------------------------------------------------------------------------
+
+
+def startup(args: argparse.Namespace) -> dict[str, Any]:
+    """Seconds from process start to the end of the first step, in turns; then a profile of each stage."""
+    result: dict[str, Any] = {"ours": [], "without": []}
+    for _ in range(args.rounds):
+        for side, speed in (("ours", "on"), ("without", WITHOUT)):
+            started = time.time()
+            job = _start(
+                ["-m", "tests.benchmarks.gpu", "_first", str(started), "--device", args.device],
+                speed,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+            out, err = job.communicate()
+            line = next((x for x in out.splitlines() if x.startswith("STAGES")), None)
+            result[side].append(json.loads(line[7:]) if line else {"failed": err[-800:]})
+    for side, runs in result.items():
+        good = [run for run in runs if "failed" not in run]
+        if good:
+            print(f"start {side}:", {k: round(statistics.median(r[k] for r in good), 2) for k in good[0]}, flush=True)
+        else:
+            print(f"start {side}: FAILED {runs[:1]}")
+    OUT.mkdir(parents=True, exist_ok=True)
+    for kind, how in (("profile", ["-X", "importtime", "-m", "cProfile", "-s", "cumtime"]),):
+        words = ["-m", "tests.benchmarks.gpu", "_first", str(time.time()), "profile"]
+        job = _start([*how, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        out, err = job.communicate()
+        imports = sorted(err.splitlines(), key=lambda x: -int((re.findall(r"\|\s*(\d+) \|", x) or ["0"])[0]))[:60]
+        (OUT / f"gpu_{kind}.txt").write_text(out[:60000] + "\n".join(imports))
+    return result
+
+
+def _first(args: argparse.Namespace) -> None:
+    started, stages = float(args.words[0]), {}
+
+    def stamp(name: str) -> None:
+        stages[name] = time.time() - started
+
+    stamp("python")
+    from cartpole_lab import shortcuts
+
+    with shortcuts.imports():
+        import torch
+
+        stamp("torch")
+        torch.zeros(1, device=args.device)
+        stamp("cuda")
+        from cartpole_lab.session.env import make_env
+
+        stamp("package")
+        env = make_env(num_envs=4096, device=args.device)
+    stamp("env")
+    env.reset()
+    torch.cuda.synchronize()
+    stamp("reset")
+    for number in range(6):
+        env.step(torch.zeros(4096, 1, device=args.device))
+        torch.cuda.synchronize()
+        stamp(f"step{number + 1}")
+    print("STAGES " + json.dumps(stages), flush=True)
+    if "profile" not in args.words:
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
