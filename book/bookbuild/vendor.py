@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import importlib.util
 import io
 import json
 import os
@@ -57,7 +56,7 @@ def vendor_scripts(*, online: bool = False) -> bool:
         IntegrityError: An archive has another hash than the pinned one.
         NoNetworkError: npm could not deliver a package within the time limit; its own reason is in the message.
     """
-    digest = hashlib.sha256(MANIFEST.read_bytes() + _anywidget_script().read_bytes()).hexdigest()
+    digest = hashlib.sha256(MANIFEST.read_bytes()).hexdigest()
     stamp = paths.VENDOR / _STAMP
     with turn(paths.VENDOR.parents[1] / "vendor.lock", "fetching the pages' scripts"):
         if online:
@@ -69,16 +68,14 @@ def vendor_scripts(*, online: bool = False) -> bool:
         archives = {f"{p['name']}@{p['version']}": (_kept(p), p) for p in packages}
         npm = shutil.which("npm")
         if npm is None and not all(kept.is_file() for kept, _ in archives.values()):
-            print("npm is missing (it comes with Node.js): the pages will load MathJax, mermaid and the widget scripts")
-            print("from public servers, so they need a network to read. Install Node.js and build again to make them")
-            print("stand alone.")
+            print("npm is missing (it comes with Node.js): the pages will load MathJax and mermaid from public")
+            print("servers, so they need a network to read. Install Node.js and build again to make them stand alone.")
             shutil.rmtree(paths.VENDOR, ignore_errors=True)
             return False
         found = {spec: _archive(npm, spec, *entry) for spec, entry in archives.items()}
         shutil.rmtree(paths.VENDOR, ignore_errors=True)
         for spec, (_, package) in archives.items():
             _extract(found[spec], package["files"], paths.VENDOR)
-        shutil.copyfile(_anywidget_script(), paths.VENDOR / "widgets" / "anywidget.js")
         stamp.write_text(digest, encoding="utf-8")
     return True
 
@@ -172,11 +169,3 @@ def _extract(archive: bytes, files: dict[str, str], target: Path) -> None:
                 path = target / (destination + name.removeprefix(source))
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(stream.read())
-
-
-def _anywidget_script() -> Path:
-    """The browser side of anywidget, from the installed package, so that it fits the Python side."""
-    spec = importlib.util.find_spec("anywidget")
-    if spec is None or spec.origin is None:
-        raise RuntimeError("anywidget is not installed; 'make book' installs it")
-    return Path(spec.origin).parent / "nbextension" / "index.js"

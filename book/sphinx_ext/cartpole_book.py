@@ -23,8 +23,6 @@ logger = logging.getLogger(__name__)
 _BOOK = Path(__file__).resolve().parents[1]
 _VENDOR = _BOOK.parent / "_build" / "vendor_static" / "vendor"
 # Used only where npm was missing when the book was built.
-_REQUIRE_ON_A_SERVER = "https://cdn.jsdelivr.net/npm/requirejs@2.3.8/require.js"
-_WIDGETS_ON_A_SERVER = "https://cdn.jsdelivr.net/npm/@jupyter-widgets/html-manager@1.0.15/dist/embed-amd.js"
 _MERMAID_ON_A_SERVER = "https://cdn.jsdelivr.net/npm/@mermaid-js/tiny@11.17.2/dist/mermaid.tiny.js"
 
 
@@ -115,15 +113,12 @@ def visit_film_html(self: Any, node: FilmPlayer) -> None:
 
 
 def use_local_files(app: Sphinx, config: Config) -> None:
-    """Put our static files and the fetched scripts in place, and point MathJax and the widgets at the latter."""
+    """Put our static files and the fetched scripts in place, and say where MathJax and the widgets' host stand."""
     config.html_static_path = [*config.html_static_path, str(_BOOK / "static")]
     if _VENDOR.is_dir():
         config.html_static_path.append(str(_VENDOR.parent))
         config.mathjax_path = "vendor/mathjax/tex-chtml.js"
-        config.nb_ipywidgets_js = {"widgets.js": {"defer": "defer"}}
-    else:
-        addresses = {"data-require": _REQUIRE_ON_A_SERVER, "data-embed": _WIDGETS_ON_A_SERVER}
-        config.nb_ipywidgets_js = {"widgets.js": {"defer": "defer", **addresses}}
+    config.nb_ipywidgets_js = {"widgets.js": {"defer": "defer"}}
 
 
 def add_page_scripts(

@@ -1,27 +1,62 @@
-// Brings the widgets of a static page to life, after everything else has loaded: require.js would otherwise be taken
-// for the module loader by scripts such as mermaid, which then register nowhere.
+// A host for anywidgets on a page without a kernel: what is left of a notebook's widgets is their state, and an ES module
+// in it. Each view gets its model, and the model is shared by all views of it. No require.js, no widget manager; works
+// from a file as well, where a page may import a module from memory, but from nowhere else.
 (() => {
-  const here = document.currentScript.src;
-  const { require: requireAt, embed: embedAt } = document.currentScript.dataset; // set only where npm was missing
+  const STATE = "application/vnd.jupyter.widget-state+json", VIEW = "application/vnd.jupyter.widget-view+json";
 
-  function load(address) {
-    return new Promise((resolve, reject) => {
-      const script = document.createElement("script");
-      script.src = address;
-      script.onload = resolve;
-      script.onerror = () => reject(new Error(`cannot load ${address}`));
-      document.head.append(script);
-    });
+  /** A model as anywidget's modules know it. There is nobody to talk to: what is sent goes nowhere. */
+  class Model {
+    constructor(state) {
+      this.state = state;
+      this.listeners = new Map();
+    }
+    get(name) { return this.state[name]; }
+    set(name, value) {
+      if (this.state[name] === value) return;
+      this.state[name] = value;
+      this.trigger(`change:${name}`, this, value);
+      this.trigger("change", this);
+    }
+    save_changes() {}
+    send() {}
+    on(event, react) { this.listeners.set(event, [...(this.listeners.get(event) ?? []), react]); }
+    off(event, react) { this.listeners.set(event, (this.listeners.get(event) ?? []).filter((f) => react && f !== react)); }
+    trigger(event, ...values) { for (const react of this.listeners.get(event) ?? []) react(...values); }
+  }
+
+  const modules = new Map();
+  function importText(text) {
+    if (!modules.has(text)) {
+      const address = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+      modules.set(text, import(address).finally(() => URL.revokeObjectURL(address)));
+    }
+    return modules.get(text);
   }
 
   async function start() {
-    await load(requireAt || new URL("vendor/widgets/require.js", here).href);
-    if (!requireAt) {
-      window.require.config({ paths: { anywidget: new URL("vendor/widgets/anywidget", here).href } });
-    }
-    await load(embedAt || new URL("vendor/widgets/embed-amd.js", here).href);
+    const states = {}, models = new Map();
+    for (const script of document.querySelectorAll(`script[type="${STATE}"]`)) Object.assign(states, JSON.parse(script.textContent).state);
+    await Promise.all([...document.querySelectorAll(`script[type="${VIEW}"]`)].map(async (script) => {
+      const id = JSON.parse(script.textContent).model_id, state = states[id]?.state;
+      if (!state?._esm) return;
+      const el = document.createElement("div");
+      el.className = "cl-widget";
+      script.after(el);
+      try {
+        if (!models.has(id)) models.set(id, new Model(state));
+        let widget = (await importText(state._esm)).default;
+        if (typeof widget === "function") widget = await widget();
+        const model = models.get(id), signal = new AbortController().signal;
+        if (!model.ready) model.ready = Promise.resolve(widget.initialize?.({ model, signal }));
+        await model.ready;
+        await widget.render({ model, el, signal });
+      } catch (error) {
+        el.textContent = `This figure could not start: ${error.message}`;
+        throw error;
+      }
+    }));
   }
 
-  if (document.readyState === "complete") start();
-  else window.addEventListener("load", start);
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
+  else start();
 })();

@@ -40,6 +40,9 @@ def film(run):
     from cartpole_lab.video.rollout import record_rollout
     return record_rollout(run.checkpoint, device="cpu", num_envs=2, steps=300)
 trainer = Trainer(rehearse, film=film)
+def count(_):
+    pathlib.Path("policies.json").write_text(json.dumps(len(trainer.page_policies)))
+trainer.observe(count, "page_runs")
 trainer""",
     """mixer.weights = {**mixer.weights, "cart_vel": -0.25}
 print("ran to the end")""",
@@ -168,15 +171,36 @@ def test_train_grows_a_curve_and_stop_keeps_it(page: Any) -> None:
     widget.scroll_into_view_if_needed()
     mode = "document.querySelector('.cl[aria-label=\"Trainer\"]').dataset"
     page.wait_for_function(f"{mode}.mode === 'live'", timeout=20_000)
-    widget.get_by_role("button", name="Train").click()
+    widget.get_by_role("button", name="Train in Isaac Lab").click()
     page.wait_for_function(f"Number({mode}.points) >= 3", timeout=300_000)
     few = int(widget.get_attribute("data-points"))
     page.wait_for_function(f"Number({mode}.points) >= {few + 5}", timeout=120_000)
     widget.get_by_role("button", name="Stop").click()
     page.wait_for_function(f"{mode}.runs === '1' && {mode}.state === 'idle'", timeout=180_000)
     row = widget.locator("tbody tr").first.inner_text()
-    epochs = int(row.split("\t")[3])
+    epochs = int(row.split("\t")[5])
     print(f"\nstopped after {epochs} epochs of 2000: {row!r}")
     assert few < epochs < 2000
     assert "%" in row
     assert widget.get_by_role("button", name="shown").count() == 1, "no film of the result"
+
+
+def test_the_page_trains_beside_isaac_lab(page: Any, lab: tuple[str, Path]) -> None:
+    """The other engine of the same widget; its policy comes to Python."""
+    widget = page.locator('.cl[aria-label="Trainer"]').first
+    before = int(widget.get_attribute("data-runs"))
+    widget.get_by_label("Carts that learn").select_option("64")
+    widget.locator("input[data-name=max_epochs]").evaluate(
+        "(i) => { i.value = 10; i.dispatchEvent(new Event('input')); }"
+    )
+    widget.get_by_role("button", name="Train in the page").click()
+    page.wait_for_function(
+        "(n) => document.querySelector('.cl[aria-label=\"Trainer\"]').dataset.runs === String(n + 1)",
+        arg=before,
+        timeout=60_000,
+    )
+    for _ in range(100):
+        if (lab[1] / "policies.json").is_file():
+            break
+        page.wait_for_timeout(100)
+    assert json.loads((lab[1] / "policies.json").read_text()) == 1

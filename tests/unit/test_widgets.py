@@ -262,10 +262,58 @@ class TestTrainer:
         assert "exit code 3" in trainer.status["message"]
         trainer.close()
 
-    def test_recorded_only(self) -> None:
+    def test_defaults_are_those_of_the_agent_files_and_the_task(self) -> None:
+        """Nothing is typed twice: rl-games' settings, the reward's weights, the criterion."""
+        from cartpole_lab.session.env import load_cfg
+        from cartpole_lab.tasks import success
+
+        def number(value: Any) -> Any:  # YAML reads 1e-3 as a word
+            return float(value) if isinstance(value, str) and value[0].isdigit() else value
+
+        trainer = Trainer()
+        assert {**trainer.weights} == {**DEFAULT_WEIGHTS, "cart_pos": 0.0}
+        assert trainer.settings["criterion"]["mean_return"] == success.SOLVED_RETURN
+        for name, entry in {
+            "with symmetry": "rl_games_with_symmetry_cfg_entry_point",
+            "fast": "rl_games_fast_cfg_entry_point",
+        }.items():
+            config = load_cfg(agent=entry)[1]["params"]["config"]
+            page = trainer.settings["agents"][name]
+            same = set(config) & set(page)
+            assert len(same) > 15 and {k: page[k] for k in same} == {k: number(config[k]) for k in same}
+            sliders = ("learning_rate", "gamma", "entropy_coef")
+            assert Trainer(agent=name).ppo == {key: number(config[key]) for key in sliders}
+
+    def test_an_agent_that_the_page_cannot_follow_is_refused(self) -> None:
+        from cartpole_lab.errors import UserError
+        from cartpole_lab.session.env import load_cfg
+        from cartpole_lab.teaching.widgets.page_training import page_agent
+
+        params = load_cfg(agent="rl_games_cfg_entry_point")[1]["params"]
+        for change in (
+            {"normalize_input": True},
+            {"lr_schedule": "linear"},
+            {"use_smooth_clamp": True},
+            {"value_bootstrap": False},
+        ):
+            with pytest.raises(UserError, match=next(iter(change))):
+                page_agent({**params, "config": {**params["config"], "normalize_input": False, **change}})
+
+    def test_a_term_that_isaac_lab_lacks_is_named(self) -> None:
+        trainer = Trainer(lambda weights, ppo, on_epoch: make_run(1), isolated=False)
+        trainer.weights = {**trainer.weights, "cart_pos": -0.2}
+        trainer.start()
+        assert trainer.status["state"] == "failed" and "cart_pos" in trainer.status["message"]
+
+    def test_the_pages_policies_come_to_python(self) -> None:
+        trainer = Trainer()
+        trainer.page_runs = [{"actor": recorded_policies()["fully trained"]}]
+        (policy,) = trainer.page_policies
+        assert policy(torch.zeros(3, 4)).shape == (3, 1)
+
+    def test_in_the_page_only(self) -> None:
         trainer = Trainer()
         assert not trainer.can_train
-        assert len(trainer.recorded["results"]) == np.prod([len(v) for v in trainer.recorded["axes"].values()])
         with pytest.raises(ValueError, match="train_fn"):
             trainer.start()
         with pytest.raises(ValueError, match="learning"):

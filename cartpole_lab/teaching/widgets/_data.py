@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,11 +19,12 @@ if TYPE_CHECKING:
 DEFAULT_WEIGHTS = default_weights()
 """The weights of the task."""
 WEIGHT_RANGES = {
-    "alive": (0.0, 5.0),
-    "terminating": (-20.0, 0.0),
+    "alive": (-2.0, 5.0),
+    "terminating": (-20.0, 20.0),
     "pole_pos": (-10.0, 0.0),
     "cart_vel": (-1.0, 0.0),
     "pole_vel": (-1.0, 0.0),
+    "cart_pos": (-2.0, 0.0),
 }
 """Ends of the sliders of the task's terms."""
 FILM_HZ = 30.0
@@ -49,17 +51,36 @@ def summarise(run: TrainingRun, weights: Mapping[str, float], ppo: Mapping[str, 
     """What a page keeps of a `TrainingRun`: its settings, its curve and its evaluation."""
     found = run.evaluation.as_dict()
     keep = ("episodes", "mean_return", "timeout_share", "settled_share", "mean_settle_time_s", "solved")
+    named = {name: getattr(run, name) for name in ("num_envs", "seed", "env_steps") if hasattr(run, name)}
+    evaluation = {name: clean(v) if isinstance(v := found.get(name), float) else v for name in keep}
+    if default := found["default_reward"]:  # trained with another reward: the page compares by the task's own
+        evaluation |= {"task_return": clean(default["mean_return"]), "solved": default["solved"]}
     return {
         "weights": dict(weights),
         "ppo": dict(ppo),
+        **named,
         "epochs": int(run.epochs),
         "wall_s": clean(run.wall_s_train, 1),
         "curve": {
             "epoch": [int(epoch) for epoch in run.curve["epoch"]],
             "return": [clean(value, 3) for value in run.curve["return"]],
         },
-        "evaluation": {name: clean(v) if isinstance(v := found.get(name), float) else v for name in keep},
+        "evaluation": evaluation,
+        "actor": actor_of(getattr(run, "checkpoint", None)),
     }
+
+
+def actor_of(checkpoint: Path | None) -> dict[str, Any] | None:
+    """The policy as numbers, for the carts of the page; None where it isn't one that a page can play."""
+    if checkpoint is None:
+        return None
+    from cartpole_lab.errors import UserError
+    from cartpole_lab.policies.export import export_weights
+
+    try:
+        return export_weights(checkpoint)
+    except UserError:
+        return None
 
 
 def film_of(rollout: Rollout) -> dict[str, Any]:

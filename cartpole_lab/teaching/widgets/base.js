@@ -24,13 +24,14 @@ const STYLE = `
 .cl-grid { display:grid; grid-template-columns:repeat(auto-fit,minmax(min(100%,200px),1fr)); gap:8px 20px; margin:10px 0 0; }
 .cl canvas { display:block; width:100%; border-radius:6px; }
 .cl canvas.cl-touch { touch-action:none; cursor:grab; }
-.cl canvas:focus-visible, .cl button:focus-visible, .cl select:focus-visible, .cl input:focus-visible {
+.cl canvas:focus-visible { outline:2px solid var(--blue); outline-offset:-2px; }
+.cl button:focus-visible, .cl select:focus-visible, .cl input:focus-visible {
   outline:2px solid var(--blue); outline-offset:2px; }
 .cl-stats { display:flex; flex-wrap:wrap; gap:6px 22px; margin:10px 0 0; }
 .cl-stat { min-width:86px; } .cl-stat b { display:block; font-size:17px; font-weight:620;
   font-variant-numeric:tabular-nums; line-height:1.25; white-space:nowrap; } .cl-stat span { color:var(--soft); font-size:12px; }
 .cl button, .cl select { font:inherit; font-size:13px; color:var(--ink); background:var(--panel); border:1px solid var(--line);
-  border-radius:7px; padding:0 11px; height:34px; cursor:pointer; touch-action:manipulation; max-width:100%; margin:0; }
+  border-radius:7px; padding:0 12px; height:40px; cursor:pointer; touch-action:manipulation; max-width:100%; margin:0; }
 .cl button:hover:not(:disabled), .cl select:hover { border-color:var(--soft); }
 .cl button:disabled { opacity:.45; cursor:default; }
 .cl button.cl-main { background:var(--blue); border-color:var(--blue); color:var(--paper); font-weight:600; }
@@ -38,18 +39,22 @@ const STYLE = `
 .cl-slider { display:grid; grid-template-columns:1fr auto; gap:0 8px; align-items:baseline; font-size:13px; min-width:0; }
 .cl-slider > span { overflow:hidden; text-overflow:ellipsis; white-space:nowrap; }
 .cl-slider output { font-size:13px; font-variant-numeric:tabular-nums; font-weight:600; text-align:right; white-space:nowrap; }
-.cl-slider input { grid-column:1/-1; width:100%; height:24px; margin:0; accent-color:var(--blue); touch-action:pan-y; }
+.cl-slider input { grid-column:1/-1; width:100%; height:32px; margin:0; accent-color:var(--blue); touch-action:pan-y; }
 .cl-dot { display:inline-block; width:10px; height:10px; border-radius:3px; margin-right:7px; vertical-align:-1px; }
 .cl-note { color:var(--soft); font-size:12.5px; margin:8px 0 0; }
 .cl h4 { font-size:12.5px; font-weight:600; color:var(--soft); margin:12px 0 -4px; } .cl progress { flex:1 1 120px; height:8px;
   accent-color:var(--blue); min-width:80px; } .cl-tag { font-size:12px; border:1px solid var(--line); border-radius:99px; padding:1px 9px; color:var(--soft); }
-.cl tr[aria-selected=true] td { background:var(--panel); } .cl td button { height:28px; padding:0 8px; font-size:12px; }
-.cl table button { background:none; } .cl-scroll { overflow-x:auto; } .cl-bad { color:var(--red); }
+.cl tr[aria-selected=true] td { background:var(--panel); } .cl td button { height:40px; padding:0 10px; font-size:12px; }
+.cl table button { background:none; } .cl-scroll { overflow-x:auto; } .cl-scroll td:first-child { min-width:118px; }
+.cl details { margin:10px 0 0; } .cl summary { cursor:pointer; font-size:13px; font-weight:600; color:var(--soft); min-height:40px; display:flex; align-items:center; gap:6px; }
+.cl summary::before { content:"▸"; } .cl details[open] > summary::before { content:"▾"; } .cl summary:focus-visible { outline:2px solid var(--blue); } .cl-bad { color:var(--red); }
+.cl-inline { display:inline-flex; align-items:center; gap:7px; font-size:13px; min-height:40px; margin:0; } .cl-inline input[type=checkbox] { width:20px; height:20px; accent-color:var(--blue); margin:0; }
+.cl .cl-number { font:inherit; font-size:13px; width:84px; height:40px; padding:0 8px; color:var(--ink); background:var(--panel); border:1px solid var(--line); border-radius:7px; }
 .cl-hidden { position:absolute; width:1px; height:1px; overflow:hidden; clip-path:inset(50%); white-space:nowrap; }
 .cl table { border-collapse:collapse; width:100%; font-size:13px; margin:8px 0 0; font-variant-numeric:tabular-nums; }
 .cl th, .cl td { text-align:right; padding:3px 6px; border-bottom:1px solid var(--faint); font-weight:400; color:var(--ink);
   background:none; } .cl th { color:var(--soft); font-size:12px; } .cl td:not(:first-child) { white-space:nowrap; } .cl th:first-child, .cl td:first-child { text-align:left; }
-@media (max-width:460px) { .cl { padding:10px 10px 12px; } .cl button, .cl select { height:38px; padding:0 9px; } .cl-row { gap:7px; }
+@media (max-width:460px) { .cl { padding:10px 10px 12px; } .cl button, .cl select { padding:0 9px; } .cl-slider input { height:40px; } .cl-row { gap:7px; }
   .cl-grid { grid-template-columns:repeat(2,minmax(0,1fr)); gap:6px 14px; } .cl-stats { gap:6px 8px; justify-content:space-between; }
   .cl-stat { min-width:0; } .cl-stat b { font-size:15px; } .cl-wide { flex:1 1 100%; } }
 `;
@@ -165,6 +170,8 @@ function frame(el, { title, subtitle = "", label, signal }) {
   themeWatcher.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paintTheme, { signal });
   document.addEventListener("visibilitychange", () => { last = 0; ask(); }, { signal });
+  // Paper shows what was never scrolled to as well.
+  window.addEventListener("beforeprint", () => { for (const surface of surfaces) surface.paint(self.colors); }, { signal });
   signal?.addEventListener("abort", () => {
     cancelAnimationFrame(asked);
     stepper = null;
@@ -322,24 +329,66 @@ function drawRail(ctx, colors, { width, ox, oy, scale, bound = 3, rail = 4, post
 
 const clip = (x, limit) => Math.max(-limit, Math.min(limit, x));
 
+const COMPILED = new WeakMap();
+/** A policy's numbers as typed arrays, made once: a map of it asks thousands of times a picture. */
+function compiled(net) {
+  if (!COMPILED.has(net)) {
+    COMPILED.set(net, { input: new Float64Array(net.layers[0].weight[0].length), layers: net.layers.map(({ weight, bias, activation }) => ({
+      weight: Float64Array.from(weight.flat()), bias: Float64Array.from(bias), activation, out: new Float64Array(bias.length) })) });
+  }
+  return COMPILED.get(net);
+}
+
 /** What a policy answers to a state, in ±1: clip, normalise, layers with their activation, mean of the action. */
 function act(net, s) {
-  let x = s.map((v) => clip(v, net.observation_clip));
-  const norm = net.normalization;
-  if (norm) x = x.map((v, i) => clip((v - norm.mean[i]) / Math.sqrt(norm.var[i] + norm.epsilon), norm.clip));
-  for (const { weight, bias, activation } of net.layers) {
-    const y = new Array(bias.length);
-    for (let r = 0; r < bias.length; r++) {
-      const row = weight[r];
+  const { input, layers } = compiled(net), norm = net.normalization;
+  for (let i = 0; i < input.length; i++) {
+    const z = clip(s[i], net.observation_clip);
+    input[i] = norm ? clip((z - norm.mean[i]) / Math.sqrt(norm.var[i] + norm.epsilon), norm.clip) : z;
+  }
+  let x = input;
+  for (const { weight, bias, activation, out } of layers) {
+    const width = x.length;
+    for (let r = 0, q = 0; r < out.length; r++) {
       let sum = bias[r];
-      for (let c = 0; c < row.length; c++) sum += row[c] * x[c];
-      y[r] = activation === "elu" ? (sum > 0 ? sum : Math.exp(sum) - 1)
+      for (let c = 0; c < width; c++, q++) sum += weight[q] * x[c];
+      out[r] = activation === "elu" ? (sum > 0 ? sum : Math.exp(sum) - 1)
         : activation === "relu" ? Math.max(0, sum)
         : activation === "tanh" ? Math.tanh(sum) : sum;
     }
-    x = y;
+    x = out;
   }
   return clip(x[0], net.action_clip);
+}
+
+/** Which color a reward term has in every picture of the book; `teaching/display.py` has the same. */
+const TERM_COLORS = { alive: "green", terminating: "red", pole_pos: "blue", cart_vel: "orange", pole_vel: "violet", cart_pos: "gold" };
+
+/** Throws, in words, unless these are weights that `act` can use. */
+function checkPolicy(net) {
+  const numbers = (values, n) => Array.isArray(values) && values.length === n && values.every(Number.isFinite);
+  let inputs = 4;
+  const ok = net && Array.isArray(net.layers) && net.layers.length > 0 && net.layers.length < 9 && Number.isFinite(net.observation_clip) && Number.isFinite(net.action_clip)
+    && net.layers.every(({ weight, bias, activation }) => {
+      if (!Array.isArray(bias) || bias.length > 1024 || !numbers(bias, bias.length) || !Array.isArray(weight) || weight.length !== bias.length) return false;
+      const fits = weight.every((row) => numbers(row, inputs)) && [null, undefined, "tanh", "elu", "relu"].includes(activation);
+      inputs = bias.length;
+      return fits;
+    }) && inputs === 1 && (!net.normalization || (numbers(net.normalization.mean, 4) && numbers(net.normalization.var, 4)));
+  if (!ok) throw new Error("no policy of four numbers in, one out, as `cartpole-lab export --format json` writes it");
+}
+
+/** Policies that were trained in this tab, for the playgrounds of its pages: newest last. */
+function trainedHere() {
+  try {
+    return JSON.parse(sessionStorage.getItem("cartpole-lab-policies") ?? "[]").filter((q) => typeof q.name === "string" && (checkPolicy(q.weights), true)).slice(-3);
+  } catch { return window.cartpoleLabPolicies ?? []; }
+}
+function offerPolicy(name, weights) {
+  const kept = [...trainedHere().filter((q) => q.name !== name), { name, weights }].slice(-3);
+  window.cartpoleLabPolicies = kept;
+  try { sessionStorage.setItem("cartpole-lab-policies", JSON.stringify(kept)); } catch { /* no store on this page */ }
+  window.dispatchEvent(new CustomEvent("cartpole-lab-policy"));
 }
 
 const DEGREES = 180 / Math.PI;

@@ -22,7 +22,8 @@ export default {
     const history = [], trail = [];
     const params = () => ({ ...DEFAULTS, ...model.get("params") });
     const mode = () => model.get("policy");
-    const net = () => policies.find((q) => q.name === mode())?.weights ?? null;
+    const everyone = () => [...policies, ...trainedHere()];
+    const net = () => everyone().find((q) => q.name === mode())?.weights ?? null;
     let world, k;
     const rebuild = () => {
       const q = params();
@@ -32,16 +33,22 @@ export default {
     };
 
     // -- pictures
-    const stage = ui.surface({ height: (w) => Math.max(210, Math.min(330, w * 0.4)), draw: drawStage, className: "cl-touch",
+    const stage = ui.surface({ height: (w) => Math.max(240, Math.min(340, w * 0.4)), draw: drawStage, className: "cl-touch",
       label: "Cart-pole on its rail. Drag the pole or the cart. Arrow keys push, space pauses, R starts again." });
+    stage.canvas.style.touchAction = "pan-y";
     stage.canvas.tabIndex = 0;
     stage.canvas.setAttribute("role", "application");
     const plots = ui.surface({ height: (w) => (w < 460 ? 170 : 190), draw: drawPlots, label: "Pole angle and cart effort over the last five seconds" });
 
     // -- controls
     const stats = { time: stat("time"), angle: stat("pole angle"), cart: stat("cart position"), effort: stat("effort") };
-    const names = [...policies.map((q) => [q.name, q.name]), [DRIVE, "You drive (arrow keys)"], [NOBODY, "Nobody (0 N)"]];
-    const who = picker("Who drives", names, mode(), (name) => setPolicy(name));
+    const names = () => [...everyone().map((q) => [q.name, q.name]), [DRIVE, "You drive (arrow keys)"], [NOBODY, "Nobody (0 N)"]];
+    const who = picker("Who drives", names(), mode(), (name) => setPolicy(name));
+    const meet = () => { // a policy that was trained on this page wants to drive
+      who.replaceChildren(...names().map(([key, text]) => h("option", { value: key }, text)));
+      who.value = mode();
+    };
+    window.addEventListener("cartpole-lab-policy", meet, { signal });
     who.classList.add("cl-wide");
     const pause = button("Pause", () => toggle());
     const left = button("◀ Push", () => shove(-1), { title: "Push the cart to the left for 0.2 s" });
@@ -217,15 +224,19 @@ export default {
         held.angle = s[1] + Math.atan2(Math.sin(angle - s[1]), Math.cos(angle - s[1])); // the nearest turn
       }
     };
+    /** What a hand at (x, z) takes hold of: the cart, the pole, or nothing. */
+    const grasp = ([x, z]) => {
+      if (Math.hypot(x - s[0], z) < 0.22) return { part: "cart", x };
+      const along = (-(x - s[0]) * Math.sin(s[1]) + z * Math.cos(s[1]));
+      const aside = Math.abs((x - s[0]) * Math.cos(s[1]) + z * Math.sin(s[1]));
+      return aside > 0.35 || along < 0 || along > world.poleLength + 0.35 ? null : { part: "pole", angle: s[1] };
+    };
+    // A finger that takes hold of nothing scrolls the page, one that holds the pole doesn't.
+    stage.canvas.addEventListener("touchstart", (event) => { if (grasp(place(event.touches[0]))) event.preventDefault(); }, { passive: false });
     stage.canvas.addEventListener("pointerdown", (event) => {
-      const [x, z] = place(event);
       if (over) reset();
-      held = Math.hypot(x - s[0], z) < 0.22 ? { part: "cart", x } : { part: "pole", angle: s[1] };
-      if (held.part === "pole") {
-        const along = (-(x - s[0]) * Math.sin(s[1]) + z * Math.cos(s[1]));
-        const aside = Math.abs((x - s[0]) * Math.cos(s[1]) + z * Math.sin(s[1]));
-        if (aside > 0.35 || along < 0 || along > world.poleLength + 0.35) { held = null; return; }
-      }
+      held = grasp(place(event));
+      if (!held) return;
       stage.canvas.setPointerCapture(event.pointerId);
       aim(event);
       wake();
@@ -256,7 +267,7 @@ export default {
       const half = width < 560 ? 2.2 : 3.45;
       camera += (clip(half < 3 ? at(0) : 0, Math.max(0, 3.45 - half)) - camera) * 0.12;
       const scale = width / (2 * half);
-      view = { ox: width / 2 - camera * scale, oy: Math.round(height * 0.68), scale: Math.min(scale, (height * 0.62) / Math.max(1, world.poleLength)) };
+      view = { ox: width / 2 - camera * scale, oy: Math.round(height / 2), scale: Math.min(scale, (height / 2 - 8) / Math.max(1, world.poleLength)) }; // room for a pole that hangs
       view.ox = width / 2 - camera * view.scale;
       ctx.fillStyle = c.panel;
       ctx.fillRect(0, 0, width, height);

@@ -38,7 +38,7 @@ export function cartpolePPO() {
 
   const clamp = (value, limit) => (value > limit ? limit : value < -limit ? -limit : value);
 
-  const TERMS = ["alive", "terminating", "pole_pos", "cart_vel", "pole_vel"];
+  const TERMS = ["alive", "terminating", "pole_pos", "cart_vel", "pole_vel", "cart_pos"]; // the last one is 0 in the task
   const FAILED = 1, TIMED_OUT = 2;
 
   /** Many cart-poles: `task` holds the task's numbers, `k` those of the equations of motion (see twin.js). */
@@ -76,7 +76,7 @@ export function cartpolePPO() {
     /** One environment step. Writes `reward` (the given weights), `pay` (the task's own), `ended`. Resets nothing. */
     step(actions, weights) {
       const { count, task, k, x, angle, speed, spin, age, terms } = this, dt = k.dt, step = task.dt * task.decimation;
-      const own = TERMS.map((name) => weights[name] * step), theirs = TERMS.map((name) => task.weights[name] * step);
+      const per = (values) => TERMS.map((name) => (values[name] ?? 0) * step), own = per(weights), theirs = per(task.weights);
       const a00 = k.m + dt * k.d, [low, high] = task.bounds;
       for (let i = 0; i < count; i++) {
         const force = task.effort_scale * clamp(actions[i], task.clip_actions);
@@ -98,8 +98,9 @@ export function cartpolePPO() {
         terms[at + 2] = turned * turned;
         terms[at + 3] = V < 0 ? -V : V;
         terms[at + 4] = W < 0 ? -W : W;
+        terms[at + 5] = X * X;
         let reward = 0, pay = 0;
-        for (let j = 0; j < 5; j++) { reward += own[j] * terms[at + j]; pay += theirs[j] * terms[at + j]; }
+        for (let j = 0; j < 6; j++) { reward += own[j] * terms[at + j]; pay += theirs[j] * terms[at + j]; }
         this.reward[i] = reward;
         this.pay[i] = pay;
         this.ended[i] = failed * FAILED + (late ? TIMED_OUT : 0);
@@ -536,18 +537,17 @@ export function cartpolePPO() {
    * A training as `cartpole-lab train --stop_when_solved` runs it. Yields after every epoch; judged at the end on
    * episodes that had no say in when to stop. `criterion`: see `cartpole_lab.teaching.widgets._page`.
    */
-  function* training({ criterion, max_epochs, stop_when_solved = true, ...settings }) {
+  function* training({ criterion, max_epochs, stop_when_solved = true, evaluate_always = false, ...settings }) {
     const ppo = new PPO(settings), { task, k, weights, num_envs, seed } = settings;
     const play = (from, giveUp) => evaluate(ppo.net, { task, k, weights, episodes: criterion.episodes, seed: from + seed, giveUp });
     const solved = (e, least, failures) => e.complete && e.task_return >= least && e.failed <= failures;
     let found = false;
     while (ppo.epoch < max_epochs && !found) {
       const info = ppo.next();
-      if (stop_when_solved && info.epoch % criterion.eval_interval === 0
-        && info.pay > criterion.promising_return && info.failed <= criterion.promising_failures * num_envs) {
-        const e = play(10000 + info.epoch * 1000003, criterion.stop_failures);
-        info.evaluation = e;
-        found = solved(e, criterion.stop_return, criterion.stop_failures);
+      const promising = info.pay > criterion.promising_return && info.failed <= criterion.promising_failures * num_envs;
+      if (info.epoch % criterion.eval_interval === 0 && (evaluate_always || (stop_when_solved && promising))) {
+        info.evaluation = play(10000 + info.epoch * 1000003, evaluate_always ? Infinity : criterion.stop_failures);
+        found = stop_when_solved && solved(info.evaluation, criterion.stop_return, criterion.stop_failures);
       }
       if (yield { ...info, actor: ppo.net.actor(task) }) break;
     }

@@ -22,7 +22,7 @@ export default {
   render({ model, el, signal }) {
     const rollouts = model.get("rollouts"), terms = Object.keys(model.get("defaults"));
     const ui = frame(el, { title: "Reward mixer", subtitle: "recorded in Isaac Lab, weighed here", label: "Reward mixer", signal });
-    const hue = (c, i) => [c.blue, c.red, c.orange, c.green, c.violet, c.gold, c.soft][i % 7];
+    const hue = (c, i) => c[TERM_COLORS[terms[i]] ?? ["gold", "soft"][i % 2]];
     let cursor = 0, mixed = null, playing = false, clock = 0;
 
     const rollout = () => rollouts.find((r) => r.name === model.get("policy")) ?? rollouts[0];
@@ -34,7 +34,7 @@ export default {
       label: "Stacked contributions of the reward terms over time" });
     chart.canvas.style.cursor = "crosshair";
     chart.canvas.style.touchAction = "pan-y";
-    const stage = ui.surface({ height: (w) => (w < 460 ? 105 : 130), draw: drawStage, label: "The cart-pole at the chosen moment" });
+    const stage = ui.surface({ height: (w) => (w < 460 ? 150 : 210), draw: drawStage, label: "The cart-pole at the chosen moment" });
 
     // -- controls
     const stats = { total: stat("return of this episode"), steps: stat("episode"), now: stat("reward of this step") };
@@ -149,7 +149,7 @@ export default {
       const { sx, sy } = axes(ctx, c, box, [0, span], [low - 0.06 * room, high + 0.06 * room], { yLabel: "weight × term × step", xLabel: "time [s]", yTicks: 4 });
       layers.forEach(({ top, base }, k) => {
         ctx.fillStyle = hue(c, k);
-        ctx.globalAlpha = 0.85;
+        ctx.globalAlpha = 0.55; // a term that never changes fills a whole rectangle: let it be a quiet one
         ctx.beginPath();
         for (let i = 0; i < length; i++) {
           ctx.lineTo(sx(i * dt), sy(top[i]));
@@ -180,7 +180,7 @@ export default {
       ctx.setLineDash([]);
     }
     function drawStage(ctx, width, height, c) {
-      const scale = Math.min(width / 6.9, (height - 40) / 1.05), view = { ox: width / 2, oy: height - 30, scale };
+      const scale = Math.min(width / 6.9, (height - 12) / 2.05), view = { ox: width / 2, oy: height / 2, scale }; // room for a pole that hangs
       ctx.fillStyle = c.panel;
       ctx.fillRect(0, 0, width, height);
       drawRail(ctx, c, { width, ...view, post: 11 });

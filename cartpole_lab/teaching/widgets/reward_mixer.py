@@ -78,7 +78,7 @@ class RewardMixer(LabWidget):
             ranges={term: list(WEIGHT_RANGES.get(term, range_around(start[term]))) for term in terms},
             defaults=start,
             weights={**start, **{k: float(v) for k, v in (weights or {}).items()}},
-            policy=next(iter(named)),
+            policy=max(named, key=lambda name: _liveliness(named[name])),
         )
 
     def returns(self) -> dict[str, list[float]]:
@@ -161,3 +161,8 @@ def _content(rollout: Rollout, terms: list[str], episodes: int) -> dict[str, Any
             }
         )
     return {"step_dt": float(rollout.step_dt), "episodes": kept}
+
+
+def _liveliness(rollout: Rollout) -> float:
+    """How much a rollout's reward changes: the widget starts with one in which there is something to see."""
+    return float(np.std(np.asarray(rollout.rewards[: first_episode(rollout, 0), 0])))

@@ -1,6 +1,7 @@
-"""The trainer: weights and PPO numbers as sliders, a Train button, and curves that stay for comparison.
+"""The trainer: weights and PPO numbers as sliders, a Train button, curves, and carts that are seen learning.
 
-In a lesson::
+It trains in the page itself, without a kernel: rl-games' PPO in JavaScript on the twin of the task (``ppo.js``). With
+a kernel it offers Isaac Lab beside it. In a lesson::
 
     from cartpole_lab.video.rollout import record_rollout
     from cartpole_lab.training.rl_games_train import train
@@ -14,8 +15,7 @@ In a lesson::
     Trainer(rehearse, film=lambda run: record_rollout(run.checkpoint, num_envs=2))
 
 The functions run in a second process, see :mod:`cartpole_lab.teaching.widgets._worker`. ``Trainer()`` without a
-function shows recorded runs of a grid of weights, and says that they are recorded; so does any trainer on a page
-without a kernel.
+function trains in the page only. :attr:`Trainer.page_policies` are the policies that the page has trained.
 """
 
 from __future__ import annotations
@@ -32,12 +32,15 @@ import traitlets
 from cartpole_lab.teaching.widgets._base import HERE, LabWidget, module
 from cartpole_lab.teaching.widgets._data import DEFAULT_WEIGHTS, WEIGHT_RANGES, clean, film_of, range_around, summarise
 from cartpole_lab.teaching.widgets._worker import Worker, carry_out
+from cartpole_lab.teaching.widgets.page_training import AGENTS, CART_POS, DEFAULT_AGENT, page_settings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-DEFAULT_PPO = {"learning_rate": 1e-3, "gamma": 0.98, "entropy_coef": 0.0}
-"""Numbers of the fast agent that the trainer can change."""
+    from cartpole_lab.policies.network import MLPPolicy
+
+PPO_SLIDERS = ("learning_rate", "gamma", "entropy_coef")
+"""Numbers of the agent that the trainer can change; their start values are those of the agent's file."""
 PPO_RANGES = {
     "learning_rate": (1e-4, 1e-2),
     "gamma": (0.8, 0.999),
@@ -49,7 +52,7 @@ TrainFn = Callable[[dict[str, float], dict[str, float], Callable[[Any], bool]], 
 
 
 def recorded_grid() -> dict[str, Any]:
-    """The recorded runs: ``settings``, ``axes`` (name to values) and ``results``."""
+    """Recorded runs of Isaac Lab, for the still picture: ``settings``, ``axes`` (name to values) and ``results``."""
     return json.loads((HERE / "recorded" / "grid.json").read_text("utf-8"))
 
 
@@ -60,7 +63,8 @@ class Trainer(LabWidget):
         weights, ppo: What the sliders say. Live both ways; assign a new dict.
         status: ``{"state", "message", "epoch", "max_epochs"}`` where the state is ``idle``, ``starting``, ``training``,
             ``filming`` or ``failed``.
-        results: What the page keeps of each finished run, see `summarise`; ``film`` beside it.
+        results: What the page keeps of each run of Isaac Lab, see `summarise`; ``film`` and ``actor`` beside it.
+        page_runs: The runs that the page has made itself, in the same form.
         runs: The finished `TrainingRun` objects. Python only.
     """
 
@@ -74,7 +78,8 @@ class Trainer(LabWidget):
     status = traitlets.Dict({"state": "idle"}).tag(sync=True)
     live = traitlets.List().tag(sync=True)
     results = traitlets.List().tag(sync=True)
-    recorded = traitlets.Dict().tag(sync=True)
+    page_runs = traitlets.List().tag(sync=True)
+    settings = traitlets.Dict().tag(sync=True)
 
     def __init__(
         self,
@@ -83,27 +88,35 @@ class Trainer(LabWidget):
         film: Callable[[Any], Any] | None = None,
         weights: Mapping[str, float] | None = None,
         ppo: Mapping[str, float] | None = None,
+        agent: str = DEFAULT_AGENT,
         epochs: int = 60,
         isolated: bool = True,
     ) -> None:
         """Make a trainer.
 
         Args:
-            train_fn: ``(weights, ppo, on_epoch) -> TrainingRun``. None leaves the recorded runs only.
+            train_fn: ``(weights, ppo, on_epoch) -> TrainingRun``, for Isaac Lab. None trains in the page only.
             film: ``run -> Rollout``, shown as an animation below the curves.
             weights: Start values by reward term; by default the task's.
-            ppo: Start values by name, any of ``learning_rate``, ``gamma``, ``kl_threshold``, ``entropy_coef``.
+            ppo: Start values by name, any of ``learning_rate``, ``gamma``, ``kl_threshold``, ``entropy_coef``; by
+                default the agent's own.
+            agent: The agent file that the page trains with, "with symmetry" or "fast".
             epochs: Length of the axis of the curves until the run says how long it is.
             isolated: Whether to run in a second process, as anything with a simulator should, or in a thread.
 
         Raises:
-            ValueError: A PPO number that has no slider.
+            ValueError: A PPO number that has no slider, or an unknown agent.
         """
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._worker = Worker() if isolated else None
-        weights = dict(DEFAULT_WEIGHTS if weights is None else weights)
-        ppo = dict(DEFAULT_PPO if ppo is None else ppo)
+        if agent not in AGENTS:
+            raise ValueError(f"agent is {agent!r}, expected one of {', '.join(AGENTS)}")
+        settings = page_settings()
+        own = dict(DEFAULT_WEIGHTS if weights is None else weights)
+        self._terms = tuple(own)
+        weights = {**own, CART_POS: own.get(CART_POS, 0.0)}
+        ppo = {name: settings["agents"][agent][name] for name in PPO_SLIDERS} if ppo is None else dict(ppo)
         if unknown := sorted(set(ppo) - set(PPO_RANGES)):
             raise ValueError(f"ppo has {unknown}, expected any of {sorted(PPO_RANGES)}")
         ranges = {name: WEIGHT_RANGES.get(name, range_around(value)) for name, value in weights.items()}
@@ -111,10 +124,10 @@ class Trainer(LabWidget):
             weights=weights,
             ppo=ppo,
             ranges={name: list(span) for name, span in {**ranges, **{k: PPO_RANGES[k] for k in ppo}}.items()},
-            defaults={"weights": weights, "ppo": ppo},
+            defaults={"weights": weights, "ppo": ppo, "agent": agent},
             epochs=epochs,
             can_train=train_fn is not None,
-            recorded=recorded_grid(),
+            settings=settings,
         )
         self.runs: list[Any] = []
         self._task = {"train_fn": train_fn, "film_fn": None if film is None else lambda run: film_of(film(run))}
@@ -127,13 +140,18 @@ class Trainer(LabWidget):
             ValueError: The trainer was made without a function.
         """
         if not self.can_train:
-            raise ValueError("this trainer shows recorded runs only: give it a train_fn to train")
+            raise ValueError("this trainer trains in the page only: give it a train_fn to train in Isaac Lab")
         if self._thread is not None and self._thread.is_alive():
             return
         self._stop.clear()
         self.live = []
         self.status = {"state": "starting", "message": "starting Isaac Lab …" if self._worker else "starting …"}
-        task = {**self._task, "weights": dict(self.weights), "ppo": dict(self.ppo)}
+        # what the reward here doesn't have can't be set either; at 0 it changes nothing
+        if odd := [name for name, value in self.weights.items() if value and name not in self._terms]:
+            self.status = {"state": "failed", "message": f"{', '.join(odd)}: no such term in Isaac Lab's reward here"}
+            return
+        weights = {name: value for name, value in self.weights.items() if name in self._terms}
+        task = {**self._task, "weights": weights, "ppo": dict(self.ppo)}
         self._thread = threading.Thread(target=self._train, args=(task,), daemon=True, name="trainer")
         self._thread.start()
 
@@ -142,6 +160,13 @@ class Trainer(LabWidget):
         self._stop.set()
         if self.status.get("state") in ("starting", "training"):
             self.status = {**self.status, "message": "stopping after this epoch …"}
+
+    @property
+    def page_policies(self) -> list[MLPPolicy]:
+        """The policies that the page has trained, oldest first; `evaluate` and `record_rollout` take them."""
+        from cartpole_lab.policies.from_json import policy_from_weights
+
+        return [policy_from_weights(run["actor"], f"run {number}") for number, run in enumerate(self.page_runs)]
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the run to end [s]; True if none is on any more."""
@@ -204,9 +229,8 @@ class Trainer(LabWidget):
 
     def describe(self) -> str:
         """What the widget shows."""
-        done = f"{len(self.results)} runs of this notebook" if self.results else "no runs of this notebook yet"
-        recorded = len(self.recorded["results"])
-        return f"Trainer: reward weights and PPO numbers, learning curves ({done}; {recorded} recorded)."
+        done = len(self.results) + len(self.page_runs)
+        return f"Trainer: reward weights and PPO numbers, learning curves, carts that learn. Runs so far: {done}."
 
     def figure(self) -> Figure:
         """The learning curves of this notebook's runs, or of the recorded ones."""
@@ -214,12 +238,13 @@ class Trainer(LabWidget):
 
         figure = Figure(figsize=(7.2, 3.2))
         axes = figure.add_subplot()
-        for result in self.results or self.recorded["results"]:
+        own = [*self.results, *self.page_runs]
+        for result in own or recorded_grid()["results"]:
             values = [math.nan if v is None else v for v in result["curve"]["return"]]
             changed = [f"{k} {v:g}" for k, v in result["weights"].items() if v != DEFAULT_WEIGHTS.get(k)]
             axes.plot(result["curve"]["epoch"], values, lw=1.4, label=", ".join(changed) or "the task's weights")
         axes.set(xlabel="epoch", ylabel="the trainer's mean return")
-        axes.set_title("Trainer" if self.results else "Trainer: recorded runs", loc="left", fontsize=10)
+        axes.set_title("Trainer" if own else "Trainer (trains in a browser): recorded runs", loc="left", fontsize=10)
         axes.legend(fontsize=7, frameon=False)
         axes.spines[["right", "top"]].set_visible(False)
         return figure
