@@ -5,53 +5,31 @@ from __future__ import annotations
 import array
 import collections
 import copy
-import enum
+import ctypes
 import functools
 import random
-import sys
 import types
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
 import warp as wp
 
-_LIBRARIES = {
-    *("isaaclab", "isaaclab_newton", "isaaclab_physx", "isaaclab_ov", "isaaclab_rl", "isaaclab_assets"),
-    *("isaaclab_contrib", "isaaclab_experimental", "isaaclab_visualizers", "cartpole_lab"),
-    *("newton", "mujoco_warp", "mujoco", "warp", "torch", "numpy", "gymnasium", "rl_games"),
-}
-"""Their objects keep attributes that they have made meanwhile: buffers made when first needed, which recorded steps
-know by their address."""
-_PHYSICS = ("isaaclab_newton.physics", "newton", "mujoco_warp")
-_CLOSED = (
-    *("pxr", "omni", "carb", "usdrt", "mujoco", "warp", "matplotlib", "PIL", "h5py", "wandb", "tensorboardX"),
-    *("isaaclab.ui", "isaaclab.app", "isaaclab.visualizers", "isaaclab_visualizers", "newton._src.viewer"),
-    *("cartpole_lab.speed", "cartpole_lab.video", "gymnasium.spaces", "torch._dynamo", "torch._inductor"),
-)
-"""What is not looked into: scene files, windows, recordings, and libraries whose state no step changes."""
-_CLOSED_NAMES = ("View", "Visualizer", "Recorder", "RecorderManager", "Builder", "Renderer", "DataProvider", "Context")
+from cartpole_lab.session.object_kinds import (
+    PLAIN,
+    is_closed,
+    is_iterator,
+    is_library,
+    is_physics,
+    is_standard,
+    names,
+    slots,
+    small,
+)  # fmt: skip
+
 _STEPPED = "isaaclab.sim.simulation_context.SimulationContext"
-_LONG = 64
-"""Entries from which a container of the physics is such a table."""
-_PLAIN: tuple[Any, ...] = (
-    type(None),
-    bool,
-    int,
-    float,
-    complex,
-    str,
-    bytes,
-    type,
-    slice,
-    range,
-    torch.dtype,
-    torch.device,
-)
-_PLAIN += (types.ModuleType, types.BuiltinFunctionType, torch.Size, np.dtype)
-_ITERATORS = ("builtins", "itertools")
 
 
 class Snapshot:
@@ -68,6 +46,7 @@ class Snapshot:
         self._seen: dict[int, Any] = {}  # the objects are kept, or their ids would be given away again
         self._iterators: dict[int, Any] = {}
         self._arrays: list[tuple[Any, Any]] = []
+        self._bytes_at: dict[tuple[int, int], bytes] = {}
         self._undo: list[Callable[[], None]] = []
         self._attributes: list[tuple[Any, dict[str, Any], bool, bool]] = []
         self._class_attributes: list[tuple[type, str, Any]] = []
@@ -89,8 +68,8 @@ class Snapshot:
     def walk_class(self, kind: type) -> None:
         """Copy the state that Isaac Lab's physics managers keep in class attributes."""
         for one in kind.__mro__:
-            if _is_library(one.__module__):
-                for value in _small(self._of_class(one)):
+            if is_library(one.__module__):
+                for value in small(self._of_class(one)):
                     self.walk(value)
 
     def restore(self) -> None:
@@ -98,7 +77,7 @@ class Snapshot:
         for owner, attributes, library, physics in self._attributes:
             self._restore_attributes(owner, attributes, library, physics)
         for owner, name, value in self._class_attributes:
-            physics = _within(owner.__module__, _PHYSICS)
+            physics = is_physics(owner)
             if vars(owner).get(name) is not value and not (physics and value is None):
                 setattr(owner, name, value)
                 self.physics_changed |= physics
@@ -107,13 +86,14 @@ class Snapshot:
                 owner.clear()
                 owner.extend(items)
         for table, entries in self._dicts:
-            if len(table) != len(entries) or any(
-                a is not b for a, b in zip(table.values(), entries.values(), strict=True)
-            ):
+            same = list(table) == list(entries)
+            if not same or any(a is not b for a, b in zip(table.values(), entries.values(), strict=True)):
                 table.clear()
                 table.update(entries)
         for undo in self._undo:
             undo()
+        for (address, size), saved in self._bytes_at.items():
+            ctypes.memmove(address, saved, size)
         with torch.no_grad():
             for target, saved in self._arrays:
                 if isinstance(target, torch.Tensor):
@@ -129,7 +109,7 @@ class Snapshot:
             if now.get(name, self) is value:
                 continue
             if physics:
-                if value is None and not isinstance(now.get(name), _PLAIN):
+                if value is None and not isinstance(now.get(name), PLAIN):
                     continue  # made when first needed, and known by its address to the recorded step
                 self.physics_changed |= name != "_step"
             now[name] = value
@@ -149,7 +129,13 @@ class Snapshot:
 
     def _warp_array(self, value: wp.array) -> Iterator[Any]:
         if value.ptr and value.size:
-            self._arrays.append((value, wp.clone(value)))
+            if value.device.is_cpu and value.is_contiguous:
+                # its bytes: Warp's own copy takes longer to start than these few take to copy
+                place = value.ptr, value.shape[0] * value.strides[0]
+                if place not in self._bytes_at:
+                    self._bytes_at[place] = ctypes.string_at(*place)
+            else:
+                self._arrays.append((value, wp.clone(value)))
         return iter(())
 
     def _numpy_array(self, value: np.ndarray) -> Iterator[Any]:
@@ -202,7 +188,7 @@ class Snapshot:
 
     def _function(self, value: types.FunctionType) -> Iterator[Any]:
         """A user's function: its attributes, defaults, closure, and the module's variables that it names."""
-        if _is_library(value.__module__ or ""):
+        if is_library(value.__module__ or ""):
             return
         self._attributes.append((value, dict(vars(value)), False, False))
         yield from vars(value).values()
@@ -216,7 +202,7 @@ class Snapshot:
             self._undo.append(lambda cell=cell, content=content: setattr(cell, "cell_contents", content))
             yield content
         space = value.__globals__
-        for name in _names(value.__code__):
+        for name in names(value.__code__):
             content = space.get(name)
             if content is None and name not in space:
                 continue
@@ -232,15 +218,14 @@ class Snapshot:
     def _object(self, value: Any) -> Iterator[Any]:
         yield from self._own_attributes(value)
         kind = type(value)
-        library = _is_library(kind.__module__)
+        library = is_library(kind.__module__)
         for one in kind.__mro__:
-            for name in _slots(one):
+            for name in slots(one):
                 if hasattr(value, name):
                     content = getattr(value, name)
+                    self._undo.append(functools.partial(_put, value, name, self._kept(content)))
                     yield content
-                    if not library:
-                        self._undo.append(lambda name=name, content=content: setattr(value, name, content))
-            if not library and not _is_library(one.__module__) and not _is_standard(one.__module__):
+            if not library and not is_library(one.__module__) and not is_standard(one.__module__):
                 yield from self._of_class(one)
 
     def _stepped(self, value: Any) -> Iterator[Any]:
@@ -253,10 +238,10 @@ class Snapshot:
         attributes = getattr(value, "__dict__", None)
         if not isinstance(attributes, dict):
             return
-        module, physics = type(value).__module__, _is_physics(type(value))
+        module, physics = type(value).__module__, is_physics(type(value))
         kept = {name: self._kept(item) for name, item in attributes.items()}
-        self._attributes.append((value, kept, _is_library(module), physics))
-        yield from (_small(attributes.values()) if physics else attributes.values())
+        self._attributes.append((value, kept, is_library(module), physics))
+        yield from (small(attributes.values()) if physics else attributes.values())
 
     def _of_class(self, kind: type) -> Iterator[Any]:
         """The attributes of a class that are data, and what its methods refer to."""
@@ -271,7 +256,7 @@ class Snapshot:
 
     def _kept(self, value: Any) -> Any:
         """``value`` itself; of an iterator, which moves on when it is used, a copy."""
-        if not _is_iterator(type(value)):
+        if not is_iterator(type(value)):
             return value
         if id(value) not in self._iterators:
             try:
@@ -285,6 +270,11 @@ class Snapshot:
         return self._iterators[id(value)]
 
 
+def _put(value: Any, name: str, content: Any) -> None:
+    if getattr(value, name, None) is not content:
+        object.__setattr__(value, name, content)
+
+
 _Action = Callable[[Snapshot, Any], Iterator[Any]]
 _actions: dict[type, _Action | None] = {}
 
@@ -296,7 +286,7 @@ def _action(kind: type) -> _Action | None:
 
 
 def _find_action(kind: type) -> _Action | None:
-    module, by_type = kind.__module__, {
+    by_type = {
         torch.Tensor: Snapshot._tensor,
         wp.array: Snapshot._warp_array,
         np.ndarray: Snapshot._numpy_array,
@@ -309,62 +299,13 @@ def _find_action(kind: type) -> _Action | None:
         types.FunctionType: Snapshot._function,
         types.MethodType: Snapshot._method,
     }  # fmt: skip
-    if issubclass(kind, _PLAIN) or issubclass(kind, enum.Enum | type):
+    if issubclass(kind, PLAIN):
         return None
     for types_, action in by_type.items():
         if issubclass(kind, types_):
             return action
     if issubclass(kind, tuple | frozenset):
         return lambda _, value: iter(value)
-    if f"{module}.{kind.__qualname__}" == _STEPPED:
+    if f"{kind.__module__}.{kind.__qualname__}" == _STEPPED:
         return Snapshot._stepped
-    if _is_library(module) and kind.__name__.endswith(_CLOSED_NAMES):
-        return None
-    if issubclass(kind, torch.nn.Module) or _is_physics(kind):
-        return Snapshot._object
-    if _within(module, _CLOSED):
-        return None
-    if _is_standard(module) and kind not in (functools.partial, types.SimpleNamespace):
-        return None
-    return Snapshot._object
-
-
-def _is_library(module: str) -> bool:
-    return module.partition(".")[0] in _LIBRARIES
-
-
-def _within(module: str, packages: Iterable[str]) -> bool:
-    return any(module == package or module.startswith(f"{package}.") for package in packages)
-
-
-def _is_standard(module: str) -> bool:
-    return module.partition(".")[0] in sys.stdlib_module_names
-
-
-@functools.cache
-def _is_iterator(kind: type) -> bool:
-    return kind.__module__ in _ITERATORS and hasattr(kind, "__next__")
-
-
-@functools.cache
-def _is_physics(kind: type) -> bool:
-    return any(_within(one.__module__, _PHYSICS) for one in kind.__mro__)
-
-
-def _small(values: Iterable[Any]) -> Iterator[Any]:
-    """All but the long tables of a physics model: labels and topology, which no step changes."""
-    return (value for value in values if not (isinstance(value, dict | list) and len(value) > _LONG))
-
-
-def _names(code: types.CodeType) -> Iterator[str]:
-    """Names that some code looks up in its module, functions inside it included."""
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from _names(constant)
-
-
-def _slots(kind: type) -> tuple[str, ...]:
-    slots = vars(kind).get("__slots__", ())
-    slots = (slots,) if isinstance(slots, str) else tuple(slots)
-    return tuple(name for name in slots if name not in ("__dict__", "__weakref__"))
+    return None if is_closed(kind) else Snapshot._object

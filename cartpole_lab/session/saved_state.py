@@ -29,6 +29,10 @@ _PHYSX_PROPERTIES = (
     ("joint_stiffness", "write_joint_stiffness_to_sim_index", "stiffness"),
     ("joint_damping", "write_joint_damping_to_sim_index", "damping"),
     ("joint_armature", "write_joint_armature_to_sim_index", "armature"),
+    ("joint_friction_coeff", "write_joint_friction_coefficient_to_sim_index", "joint_friction_coeff"),
+    ("joint_pos_limits", "write_joint_position_limit_to_sim_index", "limits"),
+    ("joint_vel_limits", "write_joint_velocity_limit_to_sim_index", "limits"),
+    ("joint_effort_limits", "write_joint_effort_limit_to_sim_index", "limits"),
 )
 
 
@@ -59,13 +63,18 @@ def undisturbed(env: gym.Env) -> Iterator[None]:
     for what in saved.cannot_copy:
         warnings.warn(f"an evaluation during training cannot put back {what}", RuntimeWarning, stacklevel=3)
     before = [] if on_newton else [_physx_state(robot) for robot in raw.scene.articulations.values()]
+    gravity = None if on_newton or not hasattr(manager, "get_gravity") else manager.get_gravity()
     try:
         with _standing_still(raw):
             yield
     finally:
+        robots = list(zip(raw.scene.articulations.values(), before, strict=False))
+        changed = [_changed(robot, state) for robot, state in robots]  # the buffers say so until they are restored
         saved.restore()
-        for robot, state in zip(raw.scene.articulations.values(), before, strict=False):
-            _write_physx(robot, state)
+        for (robot, state), names in zip(robots, changed, strict=True):
+            _write_physx(robot, state, names)
+        if gravity is not None and manager.get_gravity() != gravity:
+            manager.set_gravity(gravity)
         if on_newton and saved.physics_changed:
             # a recorded step may have been recorded again meanwhile
             getattr(manager._solver, "on_change", lambda: None)()
@@ -105,10 +114,15 @@ def _physx_state(robot: Any) -> dict[str, torch.Tensor]:
     return {name: value.torch.clone() for name, value in found.items() if value is not None}
 
 
-def _write_physx(robot: Any, state: dict[str, torch.Tensor]) -> None:
+def _changed(robot: Any, state: dict[str, torch.Tensor]) -> set[str]:
+    """Names of the properties that are not what they were."""
+    return {name for name, value in state.items() if not torch.equal(getattr(robot.data, name).torch, value)}
+
+
+def _write_physx(robot: Any, state: dict[str, torch.Tensor], changed: set[str]) -> None:
     """Write joints, and the properties that have changed, back into the simulation."""
     for name, method, argument in _PHYSX_PROPERTIES:
-        if name in state and not torch.equal(getattr(robot.data, name).torch, state[name]):
+        if name in changed:
             getattr(robot, method)(**{argument: state[name]})
     robot.write_joint_position_to_sim_index(position=state["joint_pos"])
     robot.write_joint_velocity_to_sim_index(velocity=state["joint_vel"])
