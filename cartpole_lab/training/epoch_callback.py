@@ -162,6 +162,8 @@ class Watch:
 
     def _keep_if_best(self, moment: dict[str, Any], score: float) -> None:
         """Remember a moment that did better than all before; from ``save_best_after`` on it is written at once."""
+        if math.isnan(score):
+            return
         counts = moment["epoch"] >= self.algo.save_best_after
         if score > self.best_score or (counts and not self.best_counts):
             self.best, self.best_score, self.best_counts = moment, score, counts

@@ -12,7 +12,7 @@ from disturbing_task import DisturbingEventCfg
 from isaaclab.envs.mdp.recorders.recorders_cfg import ActionStateRecorderManagerCfg
 
 from cartpole_lab.evaluation import run_episodes
-from cartpole_lab.policies.network import pd_policy
+from cartpole_lab.policies.by_hand import pd_policy
 from cartpole_lab.session.env import make_env
 from cartpole_lab.session.saved_state import undisturbed
 from cartpole_lab.tasks.cartpole_env_cfg import CartpoleEnvCfg
