@@ -2,7 +2,7 @@
 
 An exercise is three code cells in this order, told apart by their tags: ``exercise`` (the stub), ``check`` (one call
 that prints ``✓ …`` or ``✗ …``) and ``solution`` (folded). The runner adds a copy of the check behind the solution, so
-one run shows both; the page then shows the stub with what the solution's check printed.
+one run shows both: on the page the stub stands with its hint, and the folded solution with what its check printed.
 """
 
 from __future__ import annotations
@@ -73,13 +73,13 @@ def add_second_checks(notebook: NotebookNode) -> NotebookNode:
 
 
 def fold_second_checks(executed: NotebookNode) -> NotebookNode:
-    """A copy without the added checks, whose outputs now stand under the check cells themselves."""
+    """A copy without the added checks: what they printed stands under the solutions, which are folded with it."""
     result = copy.deepcopy(executed)
     cells: list[NotebookNode] = []
     for cell in result.cells:
         if AGAIN in tags_of(cell):
-            check = next(c for c in reversed(cells) if "check" in tags_of(c))
-            check["outputs"], check["execution_count"] = cell["outputs"], cell["execution_count"]
+            solution = next(c for c in reversed(cells) if "solution" in tags_of(c))
+            solution["outputs"] = [*solution.get("outputs", []), *cell["outputs"]]
         else:
             cells.append(cell)
     result["cells"] = cells

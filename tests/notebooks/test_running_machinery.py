@@ -40,12 +40,13 @@ def run_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     return run
 
 
-def test_exercise_passes_and_page_shows_the_solutions_check(run_cells) -> None:
+def test_page_shows_the_hint_under_the_starter_and_the_tick_with_the_solution(run_cells) -> None:
     run, path = run_cells(("exercise", STUB), ("check", CHECK), ("solution", SOLUTION), ("", "print(answer())"))
     assert run.problems == ()
     page = notebooks.page_notebook(run, path)
     assert [tags_of(c) for c in page.cells] == [[], ["exercise"], ["check"], ["solution"], []]
-    assert output_text(page.cells[2]).strip() == "✓ right"
+    assert output_text(page.cells[2]).strip() == "✗ answer() is 3, expected 9"
+    assert output_text(page.cells[3]).strip() == "✓ right"
     assert output_text(page.cells[4]).strip() == "9"
 
 

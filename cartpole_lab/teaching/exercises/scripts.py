@@ -1,10 +1,11 @@
-"""Checks of lesson 7: a command line in words, and how to go on with a run."""
+"""Checks of lesson 7: a command line in words, how to go on with a run, and which of three settings counts."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import shlex
+from collections.abc import Callable
 from typing import Any
 
 from cartpole_lab.teaching.exercises.hints import Hint, says
@@ -88,3 +89,28 @@ def check_go_on(line: str, done: int, more: int) -> None:
         raise Hint(f"--max_iterations {more} is reached already: the counter stands at {done} when the run goes on")
     if flags.max_iterations != done + more:
         raise Hint(f"--max_iterations is {flags.max_iterations}, expected {done} + {more}")
+
+
+@says("the flag beats the word, the word beats the class, and nought is a value")
+def check_effective(effective: Callable[[Any, Any, Any], Any]) -> None:
+    """Check ``effective(from_class, word, flag)``: the setting that counts.
+
+    Args:
+        effective: Takes the class's value, and those of a dotted word and of a flag, each None where it was not given.
+    """
+    if effective(1, None, None) is None:
+        raise Hint("without word and flag the class's value counts, yet this gives None")
+    if effective(1, None, None) != 1:
+        raise Hint(f"only the class says something, 1, yet this gives {effective(1, None, None)!r}")
+    if effective(1, 2, None) != 2:
+        raise Hint(f"class 1, word 2, no flag: this gives {effective(1, 2, None)!r}, expected the word's 2")
+    if effective(1, None, 3) != 3:
+        raise Hint(f"class 1, no word, flag 3: this gives {effective(1, None, 3)!r}, expected the flag's 3")
+    if effective(1, 2, 3) == 2:
+        raise Hint("word 2 and flag 3: here the word wins; the flag is applied last, so it counts")
+    if effective(1, 2, 3) != 3:
+        raise Hint(f"class 1, word 2, flag 3: this gives {effective(1, 2, 3)!r}, expected 3")
+    if effective(1, 0, None) != 0 or effective(1, 2, 0) != 0:
+        raise Hint("a 0 is skipped: `or` takes nought for nothing; compare with `is None`")
+    if effective(5, 2, None) != 2:
+        raise Hint("the larger value wins here; what counts is where it comes from")
