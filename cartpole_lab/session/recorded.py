@@ -61,7 +61,7 @@ class EnvSettings:
         """
         if not isinstance(data, Mapping) or not isinstance(data.get("task"), str):
             raise UserError("the settings of the environment name no task")
-        if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", data["task"]):  # a path or a module would be imported
+        if not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", data["task"]):  # a path or a module would be imported
             raise UserError(f"the settings of the environment name the task {data['task']!r}, expected a registered id")
         presets, values = data.get("presets") or [], data.get("values") or {}
         if not isinstance(values, Mapping) or not all(_PRESET_WORD.fullmatch(str(word)) for word in presets):
