@@ -13,6 +13,7 @@ from .command_reference import commands_page
 from .exercises import tags_of
 from .mdp_terms import terms_page
 from .notebooks import NotebookRun
+from .package_map import package_map
 from .stage import Staging
 
 
@@ -21,6 +22,7 @@ def stage_generated(staging: Staging, runs: Sequence[NotebookRun]) -> None:
     staging.write("book/run_times.md", run_times_page(runs))
     staging.write("book/commands.md", commands_page())
     staging.write("book/api.md", api_page(paths.PACKAGE))
+    staging.write("book/package_map.txt", package_map(paths.PACKAGE))
     staging.write("book/mdp_terms.md", terms_page())
 
 

@@ -1,3 +1,7 @@
+# Copyright (c) 2022-2026, The Isaac Lab Project Developers.
+# Copyright (c) 2026, the Cartpole Lab developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
 """On what the task runs: the physics presets, under Isaac Lab's own names."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Is a file on a server within reach? Asked before a simulator starts, with a limit on the waiting."""
+"""Files on a server that a scene needs: found in its config, and asked for before a simulator starts."""
 
 from __future__ import annotations
 

@@ -1,3 +1,7 @@
+# Copyright (c) 2022-2026, The Isaac Lab Project Developers.
+# Copyright (c) 2026, the Cartpole Lab developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
 """The cart-pole seen through a camera: pictures, or what a frozen network makes of them, instead of four numbers."""
 
 from __future__ import annotations

@@ -1,3 +1,7 @@
+# Copyright (c) 2022-2026, The Isaac Lab Project Developers.
+# Copyright (c) 2026, the Cartpole Lab developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
 """The manager-based cart-pole, in the order in which the lessons build it: scene, MDP terms, environment."""
 
 from __future__ import annotations

@@ -1,3 +1,7 @@
+# Copyright (c) 2022-2026, The Isaac Lab Project Developers.
+# Copyright (c) 2026, the Cartpole Lab developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
 """The cart-pole as an articulation, and the floor below it. Both are files of this package: nothing is downloaded."""
 
 from __future__ import annotations

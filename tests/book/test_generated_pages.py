@@ -10,6 +10,7 @@ import yaml
 from bookbuild.api_reference import api_page
 from bookbuild.command_reference import commands_page
 from bookbuild.mdp_terms import terms_page
+from bookbuild.package_map import package_map
 from bookbuild.stage import without_missing
 from figures import LIT, ROWS, map_svg
 
@@ -89,3 +90,35 @@ def test_links_to_lessons_that_are_missing_become_text() -> None:
     text = 'See [lesson 4](../notebooks/04_x.ipynb#a) and [5](05_y.ipynb).\n  click a href "../notebooks/04_x.html"\n'
     assert without_missing(text, {"04_x", "05_y"}) == text
     assert without_missing(text, {"05_y"}) == "See lesson 4 (not written yet) and [5](05_y.ipynb).\n"
+
+
+def test_package_map_has_every_module_and_the_arrows_of_the_imports(tmp_path: Path) -> None:
+    page = package_map(ROOT / "cartpole_lab")
+    for path in (ROOT / "cartpole_lab").rglob("*.py"):
+        name = path.relative_to(ROOT / "cartpole_lab")
+        if name != Path("__init__.py"):
+            shown = f"{name.parent}/" if name.name == "__init__.py" and len(name.parts) == 2 else str(name)
+            assert f"`{shown}`" in page, shown
+    assert not re.search(r"(\| \|$)|(\*\* $)", page.replace("| File | |", ""), flags=re.M), (
+        "a module without a docstring"
+    )
+    package = tmp_path / "thing"
+    files = {
+        "__init__.py": '"""Thing."""',
+        "top.py": '"""Top: a `|` in it."""\nfrom thing.middle import deep\nimport thing.ground',
+        "middle/__init__.py": '"""Middle."""',
+        "middle/deep.py": '"""Deep."""\ndef f():\n    from ..ground import x\n    from .other import y',
+        "middle/other.py": '"""Other."""',
+        "ground.py": '"""Ground."""\nfrom thing import speed',
+        "speed/__init__.py": '"""Speed."""\nfrom thing import ground',
+    }
+    for name, text in files.items():
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text(text)
+    arrows = re.findall(r"^  (\w+) (-->|-\.->) (\w+)$", package_map(package), flags=re.M)
+    assert arrows == [
+        ("top", "-->", "middle"),
+        ("middle", "-->", "ground"),
+        ("ground", "-.->", "speed"),
+        ("speed", "-->", "ground"),
+    ]

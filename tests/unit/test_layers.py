@@ -177,3 +177,12 @@ def test_the_version_stands_in_three_places_alike() -> None:
     }
     found = {re.search(what, (root / file).read_text(encoding="utf-8"), re.M)[1] for file, what in places.items()}
     assert len(found) == 1
+
+
+def test_files_that_derive_from_isaac_lab_say_so() -> None:
+    agents = [path for path in (PACKAGE / "tasks" / "agents").iterdir() if "fast" not in path.name]
+    derived = [path for path in agents if path.suffix == ".yaml" and "symmetric" not in path.name]
+    derived += [MODULES[name] for name in ("tasks.cartpole_env_cfg", "tasks.cartpole_camera_env_cfg", "tasks.robot")]
+    for path in (*derived, MODULES["physics"], MODULES["tasks.agents.rsl_rl_ppo_cfg"]):
+        head = path.read_text(encoding="utf-8").splitlines()[:3]
+        assert "The Isaac Lab Project Developers" in head[0] and head[2].endswith("BSD-3-Clause"), path.name

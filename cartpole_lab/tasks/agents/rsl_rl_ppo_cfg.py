@@ -1,3 +1,7 @@
+# Copyright (c) 2022-2026, The Isaac Lab Project Developers.
+# Copyright (c) 2026, the Cartpole Lab developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
 """PPO for the cart-pole with rsl-rl, plain and with the mirror symmetry."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Record what the widgets show without a kernel: ``python -m cartpole_lab.widgets.recorded.make``.
+"""Record what the widgets show without a kernel: ``python -m cartpole_lab.teaching.widgets.recorded.make``.
 
 It trains the policies of the playground and a grid of reward weights for the trainer, in Isaac Lab, and writes
 ``policies.json`` and ``grid.json`` beside this file. About four minutes on two CPU cores.
