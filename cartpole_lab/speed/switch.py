@@ -110,11 +110,19 @@ def has(touched: str) -> bool:
         return False
     for name in path.split("."):
         if not hasattr(thing, name):
-            # what objects of the class have: set when they are made, or declared
-            made = getattr(getattr(thing, "__init__", None), "__code__", None)
-            return name in getattr(made, "co_names", ()) or name in getattr(thing, "__annotations__", {})
+            return _objects_have(thing, name)
         thing = getattr(thing, name)
     return True
+
+
+def _objects_have(kind: type, name: str) -> bool:
+    """Whether objects of a class seem to have an attribute: it is declared, or methods of the class speak of it."""
+    for cls in getattr(kind, "__mro__", ()):
+        methods = [getattr(value, "__func__", getattr(value, "fget", value)) for value in vars(cls).values()]
+        codes = [method.__code__ for method in methods if hasattr(method, "__code__")]
+        if name in getattr(cls, "__annotations__", {}) or any(name in code.co_names for code in codes):
+            return True
+    return False
 
 
 def _has_file(module: str) -> bool:

@@ -105,8 +105,8 @@ def test_the_table_lists_every_private_name_that_the_room_uses() -> None:
             node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and re.match(r"_[a-z]", node.attr)
         }
         unlisted |= {(path.stem, name) for name in private - own - listed}
-    # os._exit is public, and _ref is what Warp puts on its own description of an array
-    assert unlisted == {("forked_process", "_exit"), ("launch_shortcuts", "_ref")}
+    # os._exit and sys._getframe are documented, and _ref is what Warp puts on its own description of an array
+    assert {name for _, name in unlisted} == {"_exit", "_getframe", "_ref"}
 
 
 def test_without_a_name_a_piece_stays_off_and_says_so_once(

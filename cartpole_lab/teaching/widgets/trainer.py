@@ -37,7 +37,7 @@ from cartpole_lab.teaching.widgets.page_training import AGENTS, CART_POS, DEFAUL
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from cartpole_lab.policies.network import MLPPolicy
+    from cartpole_lab.policies.network import NetworkPolicy
 
 PPO_SLIDERS = ("learning_rate", "gamma", "entropy_coef")
 """Numbers of the agent that the trainer can change; their start values are those of the agent's file."""
@@ -162,7 +162,7 @@ class Trainer(LabWidget):
             self.status = {**self.status, "message": "stopping after this epoch …"}
 
     @property
-    def page_policies(self) -> list[MLPPolicy]:
+    def page_policies(self) -> list[NetworkPolicy]:
         """The policies that the page has trained, oldest first; `evaluate` and `record_rollout` take them."""
         from cartpole_lab.policies.from_json import policy_from_weights
 
