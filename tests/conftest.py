@@ -17,7 +17,6 @@ FAST = (
     "unit/test_exercises_10.py",
     "unit/test_export.py",
     "unit/test_forked_process.py",
-    "unit/test_kernel.py",
     "unit/test_launch_shortcuts.py",
     "unit/test_layers.py",
     "unit/test_verdict.py",
