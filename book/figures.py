@@ -30,6 +30,7 @@ LIT: dict[int, tuple[str, ...]] = {
     10: ("Camera", "Observations", "PPO settings"),
     11: ("Physics", "Environment"),
     12: ("Env config", "Rewards", "Terminations", "Your own task"),
+    13: ("Events", "Runner", "Evaluate"),
 }
 
 _WIDTH, _BOX, _HEIGHT, _GAP, _LEFT, _LABEL = 640, 145, 34, 9, 16, 20

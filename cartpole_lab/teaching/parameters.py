@@ -112,7 +112,8 @@ LESSONS: dict[int, dict[str, Number | Words]] = {
     9: {"num_envs": _ENVS, "epochs": _EPOCHS, "seed": _SEED, "episodes": _EPISODES, "threads": _THREADS},
     10: {"num_envs": _ENVS, "epochs": _EPOCHS, "seed": _SEED, "threads": _THREADS},
     11: {"sizes": Words(Number(1, 1_048_576, 64), "64 256"), "steps": _STEPS},
-    12: {"num_envs": _ENVS, "epochs": _EPOCHS, "seed": _SEED},
+    12: {"num_envs": _ENVS, "epochs": _EPOCHS, "seed": _SEED, "threads": _THREADS},
+    13: {"num_envs": _ENVS, "epochs": _EPOCHS, "episodes": _EPISODES, "seed": _SEED, "threads": _THREADS},
 }
 """By the number of a lesson: what its parameters may be."""
 
