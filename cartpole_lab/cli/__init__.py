@@ -14,7 +14,9 @@ from types import ModuleType
 import cartpole_lab.session  # noqa: F401  it leaves out what another Python has put on the path
 from cartpole_lab.cli import doctor, evaluate, export, kernel, play, train
 from cartpole_lab.cli._common import Parser
+from cartpole_lab.cli.output import forgive
 from cartpole_lab.errors import UserError
+from cartpole_lab.training.stopping import exit_code, stoppable
 
 COMMANDS: dict[str, ModuleType] = {
     "train": train,
@@ -42,18 +44,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Words after ``cartpole-lab``; by default those of the process.
 
     Returns:
-        Exit code: 0, or 2 where the user has something to mend.
+        Exit code: 0; 1 where the result is a failure; 2 where the user has something to mend; 130 or 143 where SIGINT
+        or SIGTERM has stopped it.
     """
+    forgive()
     parser = build_parser()
     args, words = parser.parse_known_args(argv)
     command = COMMANDS[args.command]
     if words and not getattr(command, "TAKES_WORDS", False):
         parser.error(f"argument {words[0]!r} is not known")
     try:
-        return command.run(args, words)
+        return stoppable(command.run)(args, words)
     except UserError as error:
         print(f"cartpole-lab {args.command}: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("\nstopped", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as error:
+        print(f"\nstopped{f': {error}' if str(error) else ''}", file=sys.stderr)
+        return exit_code(error)

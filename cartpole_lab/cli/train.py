@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -48,6 +49,9 @@ def run(args: argparse.Namespace, words: list[str]) -> int:
     ]
     for name, value in rows:
         print(f"{name:<14}{short(value)}")
+    if done.stopped:
+        print(f"\nstopped by {done.stopped}: go on with --checkpoint {short(done.log_dir)}", file=sys.stderr)
+        return 128 + signal.Signals[done.stopped]
     if done.evaluation.nan_share:
         print("\nthe policy's episodes hold what is not a number: see above", file=sys.stderr)
         return 1

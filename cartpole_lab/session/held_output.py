@@ -22,7 +22,8 @@ def announce(line: str) -> None:
 def quietly() -> Iterator[None]:
     """Hold back everything printed in the block, from native code too; print it all if the block raises.
 
-    An error that is the user's to mend needs no report, so :class:`~cartpole_lab.errors.UserError` prints nothing.
+    An error that is the user's to mend needs no report, nor does being asked to stop:
+    :class:`~cartpole_lab.errors.UserError` and :class:`KeyboardInterrupt` print nothing.
     """
     with tempfile.TemporaryFile(mode="w+", errors="replace") as held:
         sys.stdout.flush()
@@ -35,7 +36,7 @@ def quietly() -> Iterator[None]:
         try:
             with contextlib.redirect_stdout(held), contextlib.redirect_stderr(held):
                 yield
-        except UserError:
+        except (UserError, KeyboardInterrupt):
             raise
         except BaseException:
             show = True

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,10 +16,12 @@ import torch
 
 from cartpole_lab.errors import UserError
 from cartpole_lab.evaluation import Evaluation, live_criterion, run_episodes
+from cartpole_lab.files import write_whole
 from cartpole_lab.policies.loading import build_policy
 from cartpole_lab.policies.network import NetworkPolicy
 from cartpole_lab.session.saved_state import undisturbed
 from cartpole_lab.tasks.success import PROMISING_FAILURES, PROMISING_SHARE, stop_failures
+from cartpole_lab.training import stopping
 from cartpole_lab.training.checkpoints import Keeper
 from cartpole_lab.training.options import TrainOptions
 from cartpole_lab.training.progress import EpochInfo, ProgressLine
@@ -74,6 +78,7 @@ class Watch:
 
     def step_done(self, ended: int, time_outs: torch.Tensor | None, rewards: torch.Tensor | None = None) -> None:
         """Called by rl-games after every step of the rollout; ``rewards`` ``(num_envs,)``, by default the latest."""
+        stopping.check()
         raw = self.env.unwrapped
         if self.cut_s != raw.cfg.episode_length_s:  # the first step of all
             raw.cfg.episode_length_s = self.cut_s
@@ -218,8 +223,26 @@ class Watch:
         if writer is not None:
             writer.close()
 
+    def stop(self, error: KeyboardInterrupt) -> str:
+        """Keep what was learned when the user stops the run, and mark the run before it is evaluated.
+
+        Returns:
+            What stopped it, ``"SIGINT"`` or ``"SIGTERM"``.
+
+        Raises:
+            Stopped: No epoch was done, so there is nothing to keep.
+        """
+        name = stopping.reason(error)
+        marks = {"stopped": name, "epochs": self.done, "evaluated": False}
+        write_whole(self.keeper.log_dir / "summary.json", json.dumps(marks, indent=2) + "\n")
+        if not self.done:
+            raise stopping.Stopped(signal.Signals[name]) from error
+        self.interrupt()
+        self.line.show(f"stopped by {name} after {self.done} epochs, saved; evaluating (again to leave now)", keep=True)
+        return name
+
     def interrupt(self) -> None:
-        """Keep what was learned when the user stops the run: the epochs that were done, not the one that was begun."""
+        """Keep what was learned so far: the epochs that were done, not the one that was begun."""
         moment = {**self.keeper.moment(self.algo), "epoch": self.done}
         self.keeper.write(Path(self.algo.nn_dir) / f"last_{self.params['config']['name']}_ep_{self.done}.pth", moment)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -67,9 +68,12 @@ class ProgressLine:
     """One line that is written over: in a terminal, in a notebook; in a file, a new line every few seconds."""
 
     def __init__(self, enabled: bool = True, every_s: float = 5.0) -> None:
-        self.enabled, self.every_s = enabled, every_s
+        self.every_s = every_s
         self._last, self._text = 0.0, ""
         self._out = sys.stdout
+        self.enabled = enabled and self._out is not None and not self._out.closed
+        plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        self._fancy = self.enabled and not plain and self._out.isatty()
         self._handle: Any = None
         # A module `ipykernel` alone says nothing: anywidget imports it outside notebooks too.
         kernel = sys.modules.get("ipykernel.kernelapp")
@@ -86,18 +90,27 @@ class ProgressLine:
                 self._show_in_notebook(text)
                 self._handle = None if keep else self._handle
                 self._last = now
-        elif self._out.isatty():
-            self._out.write(f"\r\x1b[2K{text}" + ("\n" if keep else ""))
-            self._out.flush()
+        elif self._fancy:
+            self._write(f"\r\x1b[2K{text}" + ("\n" if keep else ""))
         elif keep or now - self._last > self.every_s:
-            self._out.write(text + "\n")
-            self._out.flush()
+            self._write(text + "\n")
             self._last = now
+
+    def _write(self, text: str) -> None:
+        """Write to the output; where nobody reads it, the disk is full or it is closed, never again."""
+        try:
+            try:
+                self._out.write(text)
+            except UnicodeEncodeError:
+                self._out.write(text.replace("…", "...").encode("ascii", "replace").decode())
+            self._out.flush()
+        except (OSError, ValueError):
+            self.enabled = False
 
     def close(self) -> None:
         """Leave the last text standing."""
-        if self.enabled and not self._kernel and self._out.isatty():
-            self._out.write("\n")
+        if self.enabled and not self._kernel and self._fancy:
+            self._write("\n")
         elif self.enabled and self._kernel and self._handle is not None:
             self._show_in_notebook(self._text)
 

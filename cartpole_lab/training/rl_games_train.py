@@ -30,6 +30,7 @@ from cartpole_lab.session.env import close_env, open_env
 from cartpole_lab.session.held_output import quietly
 from cartpole_lab.session.recorded import differences, record
 from cartpole_lab.tasks.success import check_judged
+from cartpole_lab.training import stopping
 from cartpole_lab.training.checkpoints import Keeper, keeping
 from cartpole_lab.training.epoch_callback import CURVE_KEYS, EVAL_KEYS, Watch, make_observer
 from cartpole_lab.training.options import TrainOptions
@@ -64,6 +65,7 @@ class TrainingRun:
         wall_s_total, wall_s_train: Seconds from start to end, and in the training loop (evaluations included).
         solved_s: Seconds from start until an evaluation found the policy solved; None if none did, or if the training
             was not to stop for it.
+        stopped: Signal that ended it early, ``"SIGINT"`` or ``"SIGTERM"``; None if none did.
         evaluation: The checkpoint over fresh episodes that played no part in choosing it.
         curve: Arrays ``epoch``, ``env_steps``, ``wall_s``, ``return``, ``length``, ``episode_s``, ``whole_episode_s``,
             one entry an epoch, and ``eval_epoch``, ``eval_return``, ``eval_timeout_share``, one entry an evaluation.
@@ -83,6 +85,7 @@ class TrainingRun:
     wall_s_total: float
     wall_s_train: float
     solved_s: float | None
+    stopped: str | None
     evaluation: Evaluation
     curve: dict[str, np.ndarray] = field(repr=False)
 
@@ -105,12 +108,14 @@ class TrainingRun:
             "wall_s_total": round(self.wall_s_total, 2),
             "wall_s_train": round(self.wall_s_train, 2),
             "solved_s": self.solved_s and round(self.solved_s, 2),
+            "stopped": self.stopped,
             **{k: v for k, v in self.evaluation.as_dict().items() if k != "seed"},
             "evaluation_seed": self.evaluation.seed,
             "versions": {name: version(name) for name in names},
         }
 
 
+@stopping.stoppable
 def train(
     task_or_cfg: Any = None,
     options: TrainOptions | None = None,
@@ -214,11 +219,12 @@ def train(
     if start is not None:
         run_args["checkpoint"] = str(start.path)  # the keeper has read it: the file is not opened again
     with open(log_dir / "console.log", "w") as console, contextlib.redirect_stdout(console):
-        watch.began = time.time()
+        watch.began, stopped = time.time(), None
         try:
-            runner.run(run_args)
-        except KeyboardInterrupt:
-            watch.interrupt()
+            with stopping.between_steps():
+                runner.run(run_args)
+        except KeyboardInterrupt as error:
+            stopped = watch.stop(error)
         finally:
             watch.close()
         wall_s_train = time.time() - watch.began
@@ -245,11 +251,12 @@ def train(
         device=env_cfg.sim.device,
         num_envs=num_envs,
         seed=seed,
-        epochs=watch.algo.epoch_num,
+        epochs=watch.done or watch.algo.epoch_num,
         env_steps=int(watch.algo.frame),
         wall_s_total=time.time() - started,
         wall_s_train=wall_s_train,
         solved_s=watch.solved_at and watch.solved_at - started,
+        stopped=stopped,
         evaluation=evaluation,
         curve={name: np.array(watch.curve[name]) for name in (*CURVE_KEYS, *EVAL_KEYS)},
     )

@@ -1,0 +1,165 @@
+"""A training that is told to stop, or whose output goes away, keeps what it has learned and says the truth."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from cartpole_lab.cli.output import Forgiving, forgive
+from cartpole_lab.policies.checkpoint import read_checkpoint
+from cartpole_lab.training import stopping
+from cartpole_lab.training.progress import ProgressLine
+
+TRAIN = [
+    *(sys.executable, "-m", "cartpole_lab.cli", "train", "--num_envs", "64", "--max_iterations", "2000"),
+    *("--eval_interval", "0", "--eval_episodes", "64", "--device", "cpu"),
+]
+
+
+def started(root: Path, **more: object) -> subprocess.Popen[str]:
+    """A long training in a process of its own."""
+    return subprocess.Popen([*TRAIN, "--log_root", str(root)], text=True, stderr=subprocess.PIPE, **more)
+
+
+def run_folder(root: Path, epochs: int, process: subprocess.Popen[str]) -> Path:
+    """Wait until the run has written some lines about its epochs, and return its folder."""
+    for _ in range(1200):
+        assert process.poll() is None, process.stderr.read()
+        for log in root.glob("*/*/console.log"):
+            if list(log.parent.glob("summaries/events*")) and time.time() - log.stat().st_ctime > epochs:
+                return log.parent
+        time.sleep(0.1)
+    raise AssertionError("the training never began")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=["SIGTERM", "SIGINT"])
+def test_a_signal_ends_a_training_with_what_it_has_learned(number: int, code: int, tmp_path: Path) -> None:
+    process = started(tmp_path, stdout=subprocess.PIPE)
+    folder = run_folder(tmp_path, 4, process)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == code, err
+    assert "Traceback" not in err and f"stopped by {signal.Signals(number).name}" in err
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["stopped"] == signal.Signals(number).name and summary["episodes"] == 64
+    (last,) = (folder / "nn").glob("last_*.pth")
+    epoch = int(re.search(r"ep_(\d+)", last.name)[1])
+    assert read_checkpoint(last)["epoch"] == epoch == summary["epochs"]
+    assert "evaluating" in out and "return" in out
+
+
+def test_a_signal_before_the_first_step_ends_it_in_a_line(tmp_path: Path) -> None:
+    process = started(tmp_path, stdout=subprocess.DEVNULL)
+    for _ in range(600):  # while the environments are made
+        if list(tmp_path.glob("*/*/params/agent.yaml")):
+            break
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 143 and "Traceback" not in err, err
+    assert "stopped" in err
+
+
+@pytest.mark.parametrize("ending", ["| head -c 1", ">&-"])
+def test_a_training_outlives_its_output(ending: str, tmp_path: Path) -> None:
+    command = " ".join(TRAIN).replace("2000", "3") + f" --log_root {tmp_path}"
+    shell = f"set -o pipefail; {command} {ending}"
+    done = subprocess.run(
+        ["bash", "-c", shell], capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    assert done.returncode == 0 and "Traceback" not in done.stderr and "BrokenPipe" not in done.stderr, done.stderr
+    (summary,) = tmp_path.glob("*/*/summary.json")
+    assert json.loads(summary.read_text())["epochs"] == 3
+
+
+class Dies:
+    """An output that nobody reads any more."""
+
+    closed, encoding = False, "utf-8"
+
+    def isatty(self) -> bool:
+        return False
+
+    def write(self, text: str) -> int:
+        raise BrokenPipeError
+
+    def flush(self) -> None:
+        raise BrokenPipeError
+
+
+def test_a_progress_line_gives_up_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", Dies())
+    line = ProgressLine()
+    line.show("one", keep=True)
+    assert not line.enabled
+    line.show("two", keep=True)
+    line.close()
+    monkeypatch.setattr(sys, "stdout", None)
+    ProgressLine().show("three")
+
+
+def test_a_full_disk_ends_the_output_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    with open("/dev/full", "w", encoding="ascii") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        line = ProgressLine()
+        line.show("making 64 environments …", keep=True)
+        assert not line.enabled
+        stream = Forgiving(full)
+        stream.write("more")
+        stream.flush()
+
+
+def test_a_plain_terminal_gets_plain_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("stdin", "stdout", "stderr"):  # put back afterwards
+        monkeypatch.setattr(sys, name, getattr(sys, name))
+    forgive()
+    assert "4.95 ± 0.04 × 2 …".encode("ascii", "plainly") == b"4.95 +- 0.04 x 2 ..."
+
+
+def test_no_escapes_where_colours_are_not_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal:
+        closed, text = False, ""
+
+        def isatty(self) -> bool:
+            return True
+
+        def write(self, text: str) -> None:
+            self.text += text
+
+        def flush(self) -> None:
+            pass
+
+    for name, value, fancy in (("NO_COLOR", "1", False), ("NO_COLOR", "", True)):
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.setenv(name, value)
+        terminal = Terminal()
+        monkeypatch.setattr(sys, "stdout", terminal)
+        line = ProgressLine()
+        line.show("text")
+        assert ("\x1b" in terminal.text) is fancy and "text" in terminal.text
+
+
+def test_a_signal_waits_for_the_step_and_the_second_does_not() -> None:
+    reached = []
+
+    @stopping.stoppable
+    def work() -> None:
+        with stopping.between_steps():
+            os.kill(os.getpid(), signal.SIGTERM)
+            reached.append("the step goes on")
+            stopping.check()
+            reached.append("never")
+
+    with pytest.raises(stopping.Stopped) as caught:
+        work()
+    assert reached == ["the step goes on"] and stopping.exit_code(caught.value) == 143
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
