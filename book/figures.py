@@ -1,7 +1,7 @@
 """Draw the small code map at the top of each lesson: ``python book/figures.py`` writes ``book/figures/map_NN.svg``.
 
 One description makes all of them, so a part that is renamed is renamed everywhere; a test compares the files with it.
-The card is dark on purpose: a picture cannot follow the page's theme, and this one reads well on both.
+The colours are for white paper; the page's dark twin is dyed from them (``sphinx_ext/themed_pictures.py``).
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ def map_svg(lit: tuple[str, ...]) -> str:
     for label, parts in ROWS:
         if label:
             y += _LABEL
-            shapes.append(f'<text x="{_LEFT}" y="{y - 6}" fill="#9fb3c6" font-size="12.5">{label}</text>')
+            shapes.append(f'<text x="{_LEFT}" y="{y - 6}" fill="#5b6875" font-size="12.5">{label}</text>')
         for column, part in enumerate(parts):
             x = _LEFT + column * (_BOX + _GAP)
             on = part in lit
-            fill, stroke, ink = ("#f0b14a", "#ffd58a", "#1a1206") if on else ("#243444", "#3d5266", "#c9d6e2")
+            fill, stroke, ink = ("#f0b14a", "#c98a1f", "#1a1206") if on else ("#e3e9ef", "#c4cfda", "#46535f")
             weight = "700" if on else "400"
             shapes.append(
                 f'<rect x="{x}" y="{y}" width="{_BOX}" height="{_HEIGHT}" rx="7" fill="{fill}" stroke="{stroke}"/>'
@@ -62,7 +62,7 @@ def map_svg(lit: tuple[str, ...]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}" '
         f'role="img" font-family="system-ui, -apple-system, Segoe UI, Roboto, Helvetica, Arial, sans-serif">\n'
         f"<title>{title}</title>\n"
-        f'<rect width="{_WIDTH}" height="{height}" rx="12" fill="#17222d"/>\n{body}\n</svg>\n'
+        f'<rect width="{_WIDTH}" height="{height}" rx="12" fill="#f6f8fa"/>\n{body}\n</svg>\n'
     )
 
 

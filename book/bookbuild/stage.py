@@ -19,6 +19,8 @@ from .notebooks import NotebookRun, page_notebook
 
 _ICON_SCRIPT = re.compile(r'<script src="[^"]*/fontawesome/[^"]*"></script>\s*')
 _FONT_PRELOAD = re.compile(r'<link rel="preload" as="font"[^>]*>\s*')
+LARGEST_SVG = 250_000
+"""Characters up to which a page shows a plot as SVG."""
 _PICTURES = (".svg", ".png", ".jpg", ".webp")
 
 
@@ -79,7 +81,16 @@ def stage_notebooks(staging: Staging, runs: Sequence[NotebookRun]) -> None:
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
                 cell["source"] = without_missing(cell.source, names)
+            for output in cell.get("outputs", []):
+                one_picture(output.get("data", {}))
         staging.write(f"notebooks/{run.name}.ipynb", nbformat.writes(notebook) + "\n")
+
+
+def one_picture(data: dict[str, Any]) -> None:
+    """Keep one form of a plot: SVG, which has a dark twin and is sharp at any size, unless it is a heavy one."""
+    svg = data.get("image/svg+xml", "")
+    if svg and "image/png" in data:
+        del data["image/svg+xml" if len(svg) > LARGEST_SVG else "image/png"]
 
 
 def without_missing(text: str, lessons: set[str]) -> str:

@@ -7,21 +7,26 @@ that works from a page opened as a file, where the ES-module build of mermaid do
 from __future__ import annotations
 
 import html
+import re
 from pathlib import Path
 from typing import Any, ClassVar
 
+import drawn_diagrams
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.config import Config
+from sphinx.environment import BuildEnvironment
 from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
+from themed_pictures import pair_pictures
 
 logger = logging.getLogger(__name__)
 
 _BOOK = Path(__file__).resolve().parents[1]
 _VENDOR = _BOOK.parent / "_build" / "vendor_static" / "vendor"
+_DRAWINGS = _BOOK.parent / "_build" / "diagrams"
 # Used only where npm was missing when the book was built.
 _MERMAID_ON_A_SERVER = "https://cdn.jsdelivr.net/npm/@mermaid-js/tiny@11.17.2/dist/mermaid.tiny.js"
 
@@ -63,9 +68,26 @@ class CallOuts(SphinxTransform):
                 quote["classes"].append(word if word.isalpha() else "note")
 
 
+def draw_diagrams(app: Sphinx, env: BuildEnvironment) -> None:
+    """Draw all diagrams of the book at once, before the pages are written."""
+    mermaid = _VENDOR / "mermaid" / "mermaid.tiny.js"
+    if app.builder.format != "html" or not mermaid.is_file():
+        return
+    pages = (env.get_doctree(name) for name in sorted(env.found_docs))
+    codes = [diagram["code"] for page in pages for diagram in page.findall(Mermaid)]
+    if why := drawn_diagrams.draw(codes, _DRAWINGS, mermaid):
+        print(f"the pages draw their diagrams themselves, with a script of 2.6 MB: {why}", flush=True)
+
+
 def visit_mermaid_html(self: Any, node: Mermaid) -> None:
-    """Write the source for mermaid to draw; without JavaScript it stays readable as text."""
-    self.body.append(f'<div class="mermaid-frame"><pre class="mermaid">{html.escape(node["code"])}</pre></div>\n')
+    """Write the drawing, light and dark; else the source for mermaid to draw, readable as text without JavaScript."""
+    drawn = drawn_diagrams.stored(_DRAWINGS, node["code"])
+    inside = (
+        "".join(f'<div class="mermaid-drawn only-{theme}">{svg}</div>' for theme, svg in drawn.items())
+        if drawn
+        else f'<pre class="mermaid">{html.escape(node["code"])}</pre>'
+    )
+    self.body.append(f'<div class="mermaid-frame">{inside}</div>\n')
     raise nodes.SkipNode
 
 
@@ -129,10 +151,32 @@ def add_page_scripts(
         return
     if next(iter(doctree.findall(FilmPlayer)), None) is not None:
         app.add_js_file("film.js", loading_method="defer")
-    if next(iter(doctree.findall(Mermaid)), None) is not None:
+    if any(drawn_diagrams.stored(_DRAWINGS, node["code"]) is None for node in doctree.findall(Mermaid)):
         local = _VENDOR.is_dir()
         app.add_js_file("vendor/mermaid/mermaid.tiny.js" if local else _MERMAID_ON_A_SERVER, loading_method="defer")
         app.add_js_file("diagrams.js", loading_method="defer")
+
+
+def describe_page(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Tell search engines and chats what a page is about: its first paragraph of some length."""
+    if doctree is None:
+        return
+    own = (p for p in doctree.findall(nodes.paragraph) if not isinstance(p.parent, nodes.list_item))
+    paragraphs = (" ".join(p.astext().split()) for p in own)
+    words = next((text for text in paragraphs if len(text) > 60), "")
+    short = words if len(words) <= 160 else words[:157].rsplit(" ", 1)[0] + " …"
+    facts = {"description": short, "og:description": short, "og:title": context.get("title", ""), "og:type": "article"}
+    if base := app.config.html_baseurl:
+        facts["og:image"] = f"{base.rstrip('/')}/_static/poster.png"
+        facts["og:url"] = f"{base.rstrip('/')}/{page}.html"
+    plain = {name: re.sub(r"<[^>]+>", "", value) for name, value in facts.items() if value}
+    kind = {name: "property" if name.startswith("og:") else "name" for name in plain}
+    context["metatags"] = context.get("metatags", "") + "".join(
+        f'\n<meta {kind[name]}="{name}" content="{html.escape(html.unescape(value), quote=True)}">'
+        for name, value in plain.items()
+    )
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -146,4 +190,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_css_file("book.css")
     app.connect("config-inited", use_local_files, priority=400)
     app.connect("html-page-context", add_page_scripts)
+    app.connect("html-page-context", describe_page)
+    app.connect("env-updated", draw_diagrams)
+    app.connect("doctree-read", pair_pictures, priority=900)  # after Sphinx has found the files
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -15,7 +15,7 @@
     signalTextColor: "#e8edf2", labelBoxBkgColor: "#1d3345", labelTextColor: "#e8edf2", loopTextColor: "#e8edf2",
   };
   // Mermaid measures text before it draws: the font has to be the one that pre.mermaid has in book.css.
-  const FONT = "system-ui, -apple-system, Segoe UI, Roboto, Helvetica, Arial, sans-serif";
+  const FONT = "Arial, Helvetica, sans-serif"; // as wide on every machine, also where it was drawn while building
   const theme = () => (document.documentElement.dataset.theme === "dark" ? "dark" : "light");
   let drawn = null;
   let busy = Promise.resolve();
@@ -35,13 +35,13 @@
       securityLevel: "loose", // the code map's boxes are links; every diagram is ours
       theme: "base",
       themeVariables: { ...(wanted === "dark" ? DARK : LIGHT), darkMode: wanted === "dark", fontFamily: FONT, fontSize: "15px" },
-      flowchart: { useMaxWidth: true, htmlLabels: true },
+      flowchart: { useMaxWidth: true, htmlLabels: false },
       sequence: { useMaxWidth: true },
     });
     await window.mermaid.run({ nodes: diagrams });
     for (const drawing of document.querySelectorAll("pre.mermaid svg")) {
       // On a phone a wide diagram scrolls in its frame before its text becomes too small to read.
-      drawing.style.minWidth = `${Math.round(0.72 * drawing.viewBox.baseVal.width)}px`;
+      drawing.style.setProperty("--narrowest", `${Math.round(0.72 * drawing.viewBox.baseVal.width)}px`);
     }
     document.documentElement.dataset.diagrams = wanted;
   }

@@ -17,14 +17,26 @@ if TYPE_CHECKING:
 # Okabe and Ito's palette, reordered: its colours stay apart for colour-blind readers and on white or dark paper.
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#8C6BB1", "#7F7F7F")
 """The colour cycle of every plot: blue, orange, teal, red, violet, grey."""
+TERM_COLORS = {
+    "alive": "#009E73", "terminating": "#D55E00", "pole_pos": "#0072B2", "cart_vel": "#E69F00", "pole_vel": "#8C6BB1",
+    "cart_pos": "#7F7F7F",
+}  # fmt: skip
+"""The colour of each reward term in every plot and widget."""
 
 
 def use_style() -> None:
     """Give matplotlib the look of the book: palette, sizes, light grid, tight pictures.
 
-    Call it once, after importing matplotlib. It changes ``matplotlib.rcParams`` of this process only.
+    Call it once, after importing matplotlib. It changes ``matplotlib.rcParams`` of this process only. In a notebook
+    plots become SVG, sharp at any size, with a PNG beside it for whatever can't show one.
     """
     import matplotlib as mpl
+    from IPython import get_ipython
+
+    if get_ipython() is not None:
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+        set_matplotlib_formats("svg", "png")
 
     mpl.rcParams.update(
         {

@@ -30,8 +30,8 @@ class _Page(HTMLParser):
         values = {name: value or "" for name, value in attrs}
         if "id" in values:
             self.ids.add(values["id"])
-        if tag == "a" and values.get("href"):
-            self.links.append(values["href"])
+        if tag == "a" and (target := values.get("href") or values.get("xlink:href")):  # the latter in a drawn diagram
+            self.links.append(target)
         if tag == "link" and values.get("href") and values.get("rel") not in ("canonical",):
             self.loads.append(values["href"])
         self.loads += [values[name] for name in ("src", "poster") if values.get(name)]

@@ -40,9 +40,15 @@ FACTS = """() => {
     noAlt: [...document.images].filter((i) => seen(i) && !(i.alt || "").trim()).map((i) => i.src.slice(0, 120)),
     broken: [...document.images].filter((i) => i.complete && i.naturalWidth === 0).map((i) => i.src.slice(0, 120)),
     unnamedFilms: [...document.querySelectorAll("video")].filter((v) => !v.getAttribute("aria-label")).length,
-    diagrams: document.querySelectorAll("pre.mermaid").length,
-    drawn: document.querySelectorAll("pre.mermaid svg").length,
-    diagramErrors: document.querySelectorAll("pre.mermaid .error-icon").length,
+    diagrams: document.querySelectorAll(".mermaid-frame").length,
+    drawn: [...document.querySelectorAll(".mermaid-frame")]
+      .filter((f) => [...f.querySelectorAll("svg")].some(seen)).length,
+    undrawn: document.querySelectorAll("pre.mermaid").length,
+    diagramErrors: document.querySelectorAll(".mermaid-frame .error-icon").length,
+    cutOff: [...document.querySelectorAll(".bd-article pre")].filter((e) => e.scrollWidth > e.clientWidth + 1).length,
+    alone: document.querySelectorAll(".cell_output img.only-light").length
+      - document.querySelectorAll(".cell_output img.only-dark").length,
+    description: (document.querySelector("meta[name=description]")?.content ?? "").length,
     formulas: document.querySelectorAll(".bd-article .math").length,
     typeset: document.querySelectorAll(".bd-article mjx-container").length,
     cells: document.querySelectorAll(".bd-article div.cell_input").length,
@@ -104,7 +110,7 @@ def visit(browser: Any, address: str, local: str) -> Visit:
     page.emulate_media(color_scheme="dark")
     page.wait_for_timeout(150)
     result.facts["theme"] = page.evaluate("document.documentElement.dataset.theme")
-    if result.facts["diagrams"]:
+    if result.facts["undrawn"]:  # no browser where the book was built: the page draws
         page.wait_for_function("() => document.documentElement.dataset.diagrams === 'dark'", timeout=WAIT_MS)
     result.facts["overflow dark"] = page.evaluate(OVERFLOW)
     context.close()
@@ -168,23 +174,49 @@ def test_code_cells_can_be_copied(visits: dict[str, Visit]) -> None:
 
 
 def test_pages_are_light(over_http: dict[str, Visit]) -> None:
-    """Under 3 MB each, scripts and films included, as a server sends them that packs text."""
+    """Under 2 MB each, scripts and films included, as a server sends them that packs text."""
     weights = {name: sum(v.weight.values()) for name, v in over_http.items()}
     print(
         "\n".join(f"{size / MEGABYTE:6.2f} MB  {name}" for name, size in sorted(weights.items(), key=lambda w: -w[1]))
     )
     heavy = {name: dict(sorted(over_http[name].weight.items(), key=lambda w: -w[1])[:4]) for name in weights}
-    assert {name: heavy[name] for name, size in weights.items() if size > 3 * MEGABYTE} == {}
+    assert {name: heavy[name] for name, size in weights.items() if size > 2 * MEGABYTE} == {}
+
+
+def test_no_code_is_cut_off_and_figures_have_a_dark_twin(visits: dict[str, Visit]) -> None:
+    assert bad(visits, "cutOff") == {}
+    assert bad(visits, "alone") == {}
+    without = {name for name, v in visits.items() if v.facts["description"] < 40}
+    assert not without & {name for name in visits if name.startswith("notebooks/")}
+
+
+def test_figures_lie_on_the_pages_own_paper(browser: Any, html: Path) -> None:
+    """In the dark the dyed figure is shown, without a sheet under it and without a filter over it."""
+    page = browser.new_page(color_scheme="dark")
+    page.goto((html / "notebooks" / "03_resets_rewards_terminations.html").as_uri())
+    found = page.evaluate(
+        """() => [...document.querySelectorAll(".bd-article .cell_output img")].filter((i) => i.getClientRects().length)
+        .map((i) => { const s = getComputedStyle(i); return [i.className, s.backgroundColor, s.filter]; })"""
+    )
+    page.close()
+    assert len(found) >= 2
+    assert {(color, effect) for _, color, effect in found} == {("rgba(0, 0, 0, 0)", "none")}
+    assert all("only-dark" in name for name, _, _ in found)
 
 
 def test_diagrams_change_with_the_theme(browser: Any, html: Path) -> None:
     page = browser.new_page(color_scheme="light")
     page.goto((html / "book" / "code_map.html").as_uri())
-    colour = "() => getComputedStyle(document.querySelector('pre.mermaid .node rect')).fill"
+    colour = """() => getComputedStyle([...document.querySelectorAll(".mermaid-frame .node rect")]
+        .find((r) => r.getClientRects().length)).fill"""
     found = []
     for theme in ("light", "dark", "light"):
         page.emulate_media(color_scheme=theme)
-        page.wait_for_function(f"() => document.documentElement.dataset.diagrams === '{theme}'", timeout=WAIT_MS)
+        page.wait_for_function(
+            f"() => !document.querySelector('pre.mermaid') || document.documentElement.dataset.diagrams === '{theme}'",
+            timeout=WAIT_MS,
+        )
+        page.wait_for_timeout(300)
         found.append(page.evaluate(colour))
     page.close()
     assert found[0] == found[2] != found[1]

@@ -362,7 +362,7 @@ function act(net, s) {
 }
 
 /** Which color a reward term has in every picture of the book; `teaching/display.py` has the same. */
-const TERM_COLORS = { alive: "green", terminating: "red", pole_pos: "blue", cart_vel: "orange", pole_vel: "violet", cart_pos: "gold" };
+const TERM_COLORS = { alive: "green", terminating: "red", pole_pos: "blue", cart_vel: "orange", pole_vel: "violet", cart_pos: "soft" };
 
 /** Throws, in words, unless these are weights that `act` can use. */
 function checkPolicy(net) {

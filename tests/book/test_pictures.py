@@ -1,0 +1,62 @@
+"""Figures of two themes and diagrams drawn while building, without building the book."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "book"), str(ROOT / "book" / "sphinx_ext")]
+
+
+def test_a_plot_is_dyed_and_its_photographs_are_not() -> None:
+    import io
+
+    import matplotlib
+    from matplotlib.figure import Figure
+    from themed_pictures import DYES, dark
+
+    from cartpole_lab.teaching.display import COLORS, TERM_COLORS
+
+    figure = Figure()
+    figure.add_subplot().plot([0, 1], color=COLORS[0])
+    buffer = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": "test"}):
+        figure.savefig(buffer, format="svg")
+    svg = buffer.getvalue()
+    dyed = dark(svg)
+    assert COLORS[0].lower() in svg.lower() and COLORS[0].lower() not in dyed.lower()
+    assert "#ffffff" in svg and "#ffffff" not in dyed, "paper stays white"
+    photo = '<svg><image href="data:image/png;base64,#ffffff"/><path style="fill: #FFFFFF"/></svg>'
+    assert dark(photo).count("#ffffff") == 1
+    assert {color.lower() for color in (*COLORS, *TERM_COLORS.values())} <= set(DYES), "a colour without a dark form"
+
+
+def test_a_plot_is_kept_once() -> None:
+    from bookbuild.stage import LARGEST_SVG, one_picture
+
+    light, heavy = ({"image/svg+xml": "x" * size, "image/png": "p"} for size in (100, LARGEST_SVG + 1))
+    for data in (light, heavy):
+        one_picture(data)
+    assert set(light) == {"image/svg+xml"} and set(heavy) == {"image/png"}
+
+
+def test_diagrams_are_drawn_once_and_have_names_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import drawn_diagrams
+    from bookbuild import paths, vendor
+
+    if not vendor.vendor_scripts() or not any(shutil.which(name) for name in drawn_diagrams.BROWSERS):
+        pytest.skip("npm or Chromium is missing: the pages draw their diagrams themselves then")
+    codes = ["flowchart LR\n  a[one] --> b[two]", "flowchart LR\n  a[one] --> c[three]"]
+    mermaid = paths.VENDOR / "mermaid" / "mermaid.tiny.js"
+    assert drawn_diagrams.draw(codes, tmp_path, mermaid) == ""
+    drawn = [drawn_diagrams.stored(tmp_path, code) for code in codes]
+    names = [svg.split('id="', 1)[1].split('"', 1)[0] for themes in drawn for svg in themes.values()]
+    assert len(set(names)) == 4
+    assert drawn[0]["light"] != drawn[0]["dark"] and "two" in drawn[0]["light"] and "three" in drawn[1]["dark"]
+    monkeypatch.setattr(drawn_diagrams.shutil, "which", lambda name: None)
+    assert drawn_diagrams.draw(codes, tmp_path, mermaid) == "", "what is stored needs no browser"
+    assert "Chromium" in drawn_diagrams.draw(["flowchart LR\n  x --> y"], tmp_path, mermaid)
