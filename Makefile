@@ -11,7 +11,7 @@ NUM_ENVS ?= 512
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP
 export PYTHONNOUSERSITE := 1
 
-.PHONY: help setup train test test-fast check lab progress book bench lock notices clean
+.PHONY: help setup train test test-fast check lab progress book bench lock notices platforms clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ lock: setup  ## pin the newest versions that pyproject.toml allows
 
 notices: setup  ## write THIRD_PARTY_NOTICES.md from what is installed
 	@$(RUN)/python .ci/notices.py
+
+platforms: setup  ## ask the package index what can be installed where, to book/measured/platforms.json
+	@$(RUN)/python .ci/platforms.py
 
 clean:  ## remove what was built; keeps .venv and logs
 	rm -rf _build build dist .pytest_cache .ruff_cache

@@ -48,6 +48,21 @@ find_python() {  # the first Python 3.12 of this machine; empty where there is n
   done
 }
 
+check_system() {  # .ci/platforms.py asked the package index; book/setup.md shows the answers
+  local have
+  case $(uname -s) in
+    Darwin) fail "Isaac Lab 3.0.0 cannot be installed on macOS: its omniverseclient and usd-exchange have no wheel there." \
+      "Use a Linux machine, or read the book as it is built" ;;
+    Linux)
+      have=$(getconf GNU_LIBC_VERSION 2>/dev/null | awk '{print $2}' || true)
+      [ -n "$have" ] || fail "this Linux has no glibc (Alpine?), for which Isaac Lab 3.0.0 has no wheel: use Ubuntu 22.04 or newer"
+      if [ "$(printf '2.35\n%s\n' "$have" | sort -V | head -n 1)" != 2.35 ]; then
+        fail "glibc $have is too old: Isaac Lab 3.0.0 needs 2.35 (Ubuntu 22.04, Debian 12, RHEL 10 or newer)"
+      fi
+      ;;
+  esac
+}
+
 make_environment() {
   local python
   python=$(find_python)
@@ -85,6 +100,7 @@ fetch_uv() {  # uv installs the same files as pip, several times faster; version
 }
 
 up_to_date && exit 0
+check_system
 mkdir -p "$venv" 2>/dev/null || fail "$venv cannot be made: this folder is not yours to write in"
 if command -v flock >/dev/null 2>&1; then  # a second set-up of the same folder waits, and then finds all done
   exec 9>"$venv/.setting-up"

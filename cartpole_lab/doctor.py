@@ -137,7 +137,16 @@ def _python() -> Iterable[Check]:
 
 def _machine() -> Iterable[Check]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    yield Check("Machine", "ok", f"{platform.system()} {platform.machine()}, {cores} CPU core(s) for this process")
+    found = f"{platform.system()} {platform.machine()}, {cores} CPU core(s) for this process"
+    name, libc = platform.libc_ver() if sys.platform == "linux" else ("", "")
+    if sys.platform == "darwin":
+        fix = "use a Linux machine: omniverseclient, which Isaac Lab 3.0.0 needs, has no wheel for macOS"
+    elif sys.platform == "linux" and (name != "glibc" or tuple(map(int, libc.split(".")[:2])) < (2, 35)):
+        fix = "use a Linux with glibc 2.35 or newer, such as Ubuntu 22.04"
+    else:
+        fix = ""
+    found += f", {name} {libc}" if name else ""
+    yield Check("Machine", "broken" if fix else "ok", found, "everything: Isaac Lab's own packages", fix)
 
 
 def _surroundings() -> Iterable[Check]:

@@ -9,10 +9,15 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from cartpole_lab.session.surroundings import leave_out_foreign_packages, use_writable_caches
+from cartpole_lab.session.surroundings import (
+    leave_out_foreign_packages,
+    name_other_versions,
+    use_writable_caches,
+)
 
 # At once, because it cannot be mended later: what comes next imports NumPy, and Warp, which makes its cache folder.
 leave_out_foreign_packages()
+name_other_versions()
 use_writable_caches()
 
 _HOME = {

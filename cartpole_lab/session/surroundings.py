@@ -7,6 +7,7 @@ anything else is imported.
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import re
 import site
@@ -78,6 +79,29 @@ def leave_out_foreign_packages() -> dict[str, str]:
         cure = "unset PYTHONPATH" if origin == "PYTHONPATH" else "export PYTHONNOUSERSITE=1"
         announce(f"left out: {entry} of {origin} ({why}); to be rid of this line: {cure}")
     return found
+
+
+def name_other_versions() -> str | None:
+    """Say in a line that Isaac Lab is missing here, or that another PyTorch than its own is installed, as on Colab.
+
+    Returns:
+        The line, None where all is well.
+    """
+    here = f"in {sys.executable}"
+    own = "make setup, in the folder of this repository, builds an environment of its own beside it (.venv)"
+    wanted = {"isaaclab": "3.0.0", "torch": "2.11.0"}
+    for name, version in wanted.items():
+        try:
+            found = importlib.metadata.version(name).split("+")[0]
+        except importlib.metadata.PackageNotFoundError:
+            line = f"{name} is not installed {here}: {own}"
+        else:
+            if found == version:
+                continue
+            line = f"{name} {found} is installed {here}, and this package is made for {version}: {own}"
+        announce(line)
+        return line
+    return None
 
 
 def use_writable_caches() -> Path | None:

@@ -31,6 +31,8 @@ SOURCES = {
     "nefc overflow - please increase njmax": ("mujoco_warp", "nefc overflow - please increase njmax"),
     "--video is not compatible with --viz none": ("isaaclab_rl", "--video is not compatible with --viz none"),
     "auto-creating a headless Kit visualizer": ("isaaclab_rl", "auto-creating a headless Kit visualizer"),
+    "left out: … of PYTHONPATH": ("cartpole_lab", 'announce(f"left out: {entry} of {origin}'),
+    "is installed in …, and this package is made for": ("cartpole_lab", "and this package is made for"),
     "Build Recommended": ("jupyterlab", "Build Recommended"),
 }
 # Provoked below, in processes of their own.
@@ -65,7 +67,10 @@ import isaaclab_rl.rl_games.rl_games as wrapper
 """,
 }
 # Said by a package manager about a machine that this one is not, or by rl-games in more than one form.
-ELSEWHERE = {"No matching distribution found for isaaclab==3.0.0"}
+ELSEWHERE = {
+    "No matching distribution found for isaaclab==3.0.0",
+    "Error displaying widget: model not found",  # JupyterLab's add-on, outside its Python package; see test_lab.py
+}
 
 
 def quoted_headings() -> set[str]:

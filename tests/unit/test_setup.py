@@ -7,12 +7,16 @@ thousand files can take a minute. Nothing is fetched: every index that pip and u
 
 from __future__ import annotations
 
+import hashlib
+import importlib.metadata
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -190,6 +194,167 @@ def test_no_python_of_the_right_version_is_one_line(bare: Path, tmp_path: Path) 
     done = run("bash", ".ci/setup.sh", ".venv", cwd=bare, PATH=str(tools), HOME=str(tmp_path))
     assert done.returncode == 2
     assert done.stderr.startswith("set-up: error: Isaac Lab 3.0 needs Python 3.12") and done.stderr.count("\n") == 1
+
+
+def fake(folder: Path, **commands: str) -> str:
+    """A PATH on which some commands print something of our own."""
+    folder.mkdir()
+    for name, text in commands.items():
+        (folder / name).write_text(f"#!/bin/sh\necho '{text}'\n")
+        (folder / name).chmod(0o755)
+    return os.pathsep.join([str(folder), os.environ["PATH"]])
+
+
+@pytest.mark.parametrize(
+    ("commands", "words"),
+    [
+        ({"uname": "Darwin"}, "cannot be installed on macOS: its omniverseclient"),
+        ({"getconf": "glibc 2.31"}, "glibc 2.31 is too old: Isaac Lab 3.0.0 needs 2.35"),
+        ({"getconf": "glibc 2.9"}, "glibc 2.9 is too old"),
+        ({"getconf": ""}, "this Linux has no glibc"),
+    ],
+)
+def test_a_system_without_wheels_is_one_line(bare: Path, tmp_path: Path, commands: dict[str, str], words: str) -> None:
+    done = run("bash", ".ci/setup.sh", ".venv", cwd=bare, PATH=fake(tmp_path / "fake", **commands))
+    assert done.returncode == 2
+    assert words in done.stderr and done.stderr.count("\n") == 1
+    assert not (bare / ".venv").exists()
+
+
+##
+# Where it can be installed: what the package index said, and what the pages say
+##
+
+
+def platforms() -> dict[str, dict[str, list[str]]]:
+    """The record that ``make platforms`` writes, held against the lock file."""
+    sys.path.insert(0, str(ROOT / ".ci"))
+    import platforms as script
+
+    record = json.loads(script.RECORD.read_text(encoding="utf-8"))
+    assert record["pins"] == script.pins_hash(), "the lock file is another one: make platforms"
+    assert set(record["systems"]) == set(script.SYSTEMS)
+    return record["systems"]
+
+
+SOURCES_THAT_BUILD_ANYWHERE = {"antlr4-python3-runtime", "gym"}
+"""Pure Python, published without a wheel."""
+
+
+def test_the_record_says_what_the_pages_say() -> None:
+    missing = {name: set(found["without_wheel"]) - SOURCES_THAT_BUILD_ANYWHERE for name, found in platforms().items()}
+    assert not missing["Linux, x86-64, glibc 2.35 or newer"] and not missing["Windows, x86-64"]
+    assert "omniverseclient" in missing["Linux, x86-64, glibc 2.34"]
+    assert missing["Linux, ARM, glibc 2.39"] == {"psutil", "pyopengl-accelerate"}
+    for name in ("macOS 13 or newer, Apple silicon", "macOS 13 or newer, Intel"):
+        assert {"omniverseclient", "usd-exchange"} <= missing[name]
+    page = " ".join((ROOT / "book" / "setup.md").read_text(encoding="utf-8").split())
+    for words in ("glibc 2.35", "`omniverseclient`", "`psutil`", "`pyopengl-accelerate`", "not possible"):
+        assert words in page, f"the set-up page does not say {words}"
+    assert "tab-item} macOS" not in page
+
+
+def test_the_installed_wheels_need_the_glibc_that_is_named() -> None:
+    needed = (0, 0)
+    for found in importlib.metadata.distributions():
+        tags = re.findall(r"^Tag: \S+-\S+-(\S+)$", found.read_text("WHEEL") or "", re.MULTILINE)
+        versions = [tuple(map(int, v)) for tag in tags for v in re.findall(r"manylinux_(\d+)_(\d+)", tag)]
+        if versions and "any" not in tags:
+            needed = max(needed, min(versions))
+    assert needed == (2, 35)
+
+
+##
+# A machine on which another PyTorch is installed already, such as Colab
+##
+
+
+def wheel(folder: Path, name: str, version: str, files: dict[str, bytes]) -> str:
+    """Write a wheel; the line of a lock file for it."""
+    info = f"{name}-{version}.dist-info"
+    files |= {
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode(),
+        f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    files[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in [*files, f"{info}/RECORD"]).encode()
+    target = folder / f"{name}-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(target, "w") as archive:
+        for path, content in files.items():
+            archive.writestr(path, content)
+    return f"{name}=={version} \\\n    --hash=sha256:{hashlib.sha256(target.read_bytes()).hexdigest()}\n"
+
+
+@pytest.fixture
+def preinstalled(tmp_path: Path) -> Path:
+    """The Python of an environment, active, with a PyTorch that is not ours."""
+    venv = tmp_path / "preinstalled"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
+    site = next(venv.glob("lib/python3*/site-packages"))
+    (site / "torch").mkdir()
+    (site / "torch" / "__init__.py").write_text("__version__ = '2.9.0+cu126'\n")
+    (site / "torch-2.9.0+cu126.dist-info").mkdir()
+    (site / "torch-2.9.0+cu126.dist-info" / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: torch\nVersion: 2.9.0+cu126\n"
+    )
+    return venv / "bin" / "python"
+
+
+def test_set_up_makes_an_environment_of_its_own(bare: Path, preinstalled: Path, tmp_path: Path) -> None:
+    """With stand-ins for the packages, from a folder of wheels: which files go where is what is looked at."""
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    uv = shutil.which("uv", path=str(VENV / "bin"))
+    site = next(VENV.glob("lib/python3*/site-packages"))
+    flit = {p.relative_to(site).as_posix(): p.read_bytes() for p in (site / "flit_core").rglob("*") if p.is_file()}
+    lines = [
+        wheel(wheels, "flit_core", "3.12.0", {n: c for n, c in flit.items() if "__pycache__" not in n}),
+        wheel(wheels, "torch", "2.11.0", {"torch/__init__.py": b"__version__ = '2.11.0'\n"}),
+        wheel(wheels, "uv", "0.13.9", {"uv-0.13.9.data/scripts/uv": f'#!/bin/sh\nexec "{uv}" "$@"\n'.encode()}),
+    ]
+    (bare / "requirements.lock").write_text("".join(lines))
+    for name in ("cartpole_lab", "book/installed", "README.md", "LICENSE"):
+        source = ROOT / name
+        (shutil.copytree if source.is_dir() else shutil.copy2)(source, bare / name)
+    before = {path: path.stat().st_mtime_ns for path in preinstalled.parents[1].rglob("*") if path.is_file()}
+    path = os.pathsep.join([str(preinstalled.parent), str(VENV / "bin"), "/usr/bin", "/bin"])
+    site_of_theirs = str(next(preinstalled.parents[1].glob("lib/python3*/site-packages")))
+    leaks = {"VIRTUAL_ENV": str(preinstalled.parents[1]), "PYTHONPATH": site_of_theirs}
+    done = run("make", "setup", cwd=bare, PATH=path, UV_FIND_LINKS=str(wheels), **leaks)
+    assert done.returncode == 0, done.stdout + done.stderr
+    own = bare / ".venv" / "bin" / "python"
+    seen = run(
+        own, "-I", "-c", "import torch, cartpole_lab; print(torch.__version__, cartpole_lab.__file__)", cwd=tmp_path
+    )
+    assert seen.stdout.split(maxsplit=1) == ["2.11.0", f"{bare}/cartpole_lab/__init__.py\n"], seen.stderr
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert run("make", "setup", cwd=bare, PATH=path, **leaks).stdout.count("\n") == 1, (
+        "only that PYTHONPATH is left out"
+    )
+
+
+def test_another_pytorch_is_named_with_what_to_do(preinstalled: Path, tmp_path: Path) -> None:
+    isaaclab = next(preinstalled.parents[1].glob("lib/python3*/site-packages")) / "isaaclab-3.0.0.dist-info"
+    command = [str(preinstalled), "-m", "cartpole_lab.cli", "--help"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    for words in ("isaaclab is not installed in", "torch 2.9.0 is installed in"):
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0
+        assert done.stderr.startswith(words) and done.stderr.count("\n") == 1
+        assert "make setup" in done.stderr and "an environment of its own" in done.stderr
+        isaaclab.mkdir(exist_ok=True)
+        (isaaclab / "METADATA").write_text("Metadata-Version: 2.1\nName: isaaclab\nVersion: 3.0.0\n")
+
+
+def test_the_versions_that_are_named_are_the_pinned_ones() -> None:
+    import inspect
+
+    from cartpole_lab.session import surroundings
+
+    wanted = dict(re.findall(r'"(\w+)": "([\d.]+)"', inspect.getsource(surroundings.name_other_versions)))
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert wanted and all(
+        re.search(rf"^{n}(\[\w+\])?=={re.escape(v)}\b", lock, re.MULTILINE) for n, v in wanted.items()
+    )
 
 
 ##
