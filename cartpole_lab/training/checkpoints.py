@@ -12,12 +12,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from cartpole_lab.errors import UserError
 from cartpole_lab.files import write_whole
 from cartpole_lab.policies.checkpoint import Meaning, packed
 from cartpole_lab.policies.runs import Best, Run
+from cartpole_lab.training.going_on import ENTRY, stand, standing
 
 if TYPE_CHECKING:
     from rl_games.algos_torch.a2c_continuous import A2CAgent
@@ -34,6 +36,7 @@ class Keeper:
         name: The agent's ``config.name``; the best checkpoint is ``nn/<name>.pth``.
         meaning: What goes into every file.
         start: Entries to go on from, None for a training from nothing.
+        same: Whether the training goes on with the settings and the seed of ``start``, in the midst of its episodes.
         new_rate: Whether the command line named a learning rate, which then wins over that of ``start``.
         writes: Whether this process is the one that writes.
     """
@@ -45,11 +48,12 @@ class Keeper:
         meaning: Meaning,
         *,
         start: Mapping[str, Any] | None = None,
+        same: bool = False,
         new_rate: bool = False,
         writes: bool = True,
     ) -> None:
         self.log_dir, self.name, self.meaning = log_dir, name, meaning
-        self.start, self.new_rate, self.writes = start, new_rate, writes
+        self.start, self.same, self.new_rate, self.writes = start, same, new_rate, writes
 
     @property
     def best_path(self) -> Path:
@@ -64,12 +68,14 @@ class Keeper:
         state["last_mean_rewards"] = float(algo.game_rewards.get_mean()[0]) if began else NO_RETURN
         if algo.normalize_advantage and algo.normalize_rms_advantage:  # rl-games wants it back and does not save it
             state["advantage_mean_std"] = algo.advantage_mean_std.state_dict()
+        if (stands := standing(algo)) is not None:
+            state[ENTRY] = stands
         return copy.deepcopy(state)
 
     def write(self, path: Path, state: Mapping[str, Any], best: Best | None = None) -> Path:
         """Write the entries of a moment, and note it in the run's record."""
         if self.writes:
-            write_whole(path, packed(state, self.meaning))
+            write_whole(path, packed(_without_numpy(state), self.meaning))
             Run.open(self.log_dir).note_checkpoint(path, epoch=int(state["epoch"]), best=best)
         return path
 
@@ -77,6 +83,15 @@ class Keeper:
         """Write the best checkpoint, and why it is that."""
         score = None if score is None or not math.isfinite(score) else score
         return self.write(self.best_path, state, Best(self.best_path, why, int(state["epoch"]), score))
+
+
+def _without_numpy(value: Any) -> Any:
+    """Entries with NumPy's single numbers as Python's, so that no reader has to know more than tensors."""
+    if isinstance(value, dict):
+        return type(value)((key, _without_numpy(item)) for key, item in value.items())
+    if isinstance(value, list):
+        return [_without_numpy(item) for item in value]
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def keeping(agent: type[A2CAgent], keeper: Keeper) -> type[A2CAgent]:
@@ -91,6 +106,19 @@ def keeping(agent: type[A2CAgent], keeper: Keeper) -> type[A2CAgent]:
         def save(self, fn: str) -> None:
             """Write a checkpoint; rl-games calls it with a path that lacks its ending."""
             keeper.write(Path(f"{fn}.pth"), keeper.moment(self))
+
+        def env_reset(self) -> Any:
+            """Begin the episodes; a training that goes on unchanged stands in the midst of them."""
+            obs = super().env_reset()
+            stands = (keeper.start or {}).get(ENTRY) if keeper.same else None
+            if stands is None:
+                return obs
+            try:
+                there = stand(self, stands)
+            except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+                reason = " ".join(str(error).split())[:120]
+                raise UserError(f"the checkpoint's {ENTRY} cannot be read ({reason}): the file is damaged") from error
+            return obs if there is None else self.obs_to_tensors(there)
 
         def restore(self, fn: str, set_epoch: bool = True) -> None:
             """Go on from the entries that were read and checked; the file is not opened again."""

@@ -179,8 +179,9 @@ def train(
         plain_cfg = copy.deepcopy(env_cfg)
         env_cfg = prepare_env_cfg(options, env_cfg)
 
+    changed = [] if start is None else differences(start.env, recorded)
     if start is not None:
-        now = "".join(f", now {word}" for word in differences(start.env, recorded))
+        now = "".join(f", now {word}" for word in changed)
         line.show(f"going on from epoch {start.epoch} of {start.path}, with its settings{now}", keep=True)
 
     # 3. Environment and 4. the wrapper that rl-games expects.
@@ -206,8 +207,15 @@ def train(
     spaces = env.unwrapped.single_observation_space["policy"], env.unwrapped.single_action_space
     trained = {"num_envs": num_envs, "seed": seed, "device": env_cfg.sim.device}
     meaning = Meaning("rl_games", agent, agent_cfg, recorded, spaces[0].shape, spaces[1].shape[0], trained)
-    keeper = Keeper(log_dir, config["name"], meaning, start=start and start.state, new_rate=names_rate(options),
-                    writes=rank == 0)  # fmt: skip
+    keeper = Keeper(
+        log_dir,
+        config["name"],
+        meaning,
+        start=start and start.state,
+        same=start is not None and not changed and options.seed in (None, start.meaning.trained.get("seed")),
+        new_rate=names_rate(options),
+        writes=rank == 0,
+    )
     watch = Watch(env, params, keeper, line, on_epoch, options.stop_when_solved, eval_interval, episodes)
     with quietly():
         observer = make_observer(watch, agent_cfg, options)

@@ -154,6 +154,21 @@ def test_going_on_takes_the_settings_and_the_state_of_the_file(trained: Training
     assert run.log_dir.parent.name == "cart_pole_mirror" and run.log_dir != trained.log_dir
 
 
+def test_a_training_that_goes_on_is_the_one_that_never_stopped(trained: TrainingRun, tmp_path: Path) -> None:
+    """Six epochs at once, and four and two after going on: the same to the last bit, on one thread."""
+    run = Run.open(trained.log_dir)
+    file = next(path for path in run.checkpoints if "_ep_4_" in path.name)
+    more = train(
+        device="cpu", progress=False, eval_episodes=16, eval_interval=2, max_iterations=6, checkpoint=file,
+        log_root=tmp_path,
+    )  # fmt: skip
+    first, second = (open_checkpoint(r.latest).state for r in (run, Run.open(more.log_dir)))
+    assert first["epoch"] == second["epoch"] == 6 and first["frame"] == second["frame"]
+    assert all(torch.equal(first["model"][name], value) for name, value in second["model"].items())
+    assert first["optimizer"]["param_groups"][0]["lr"] == second["optimizer"]["param_groups"][0]["lr"]
+    assert list(more.curve["return"]) == list(trained.curve["return"][4:])
+
+
 def test_words_win_over_the_settings_of_the_file(trained: TrainingRun, tmp_path: Path) -> None:
     more = train(
         device="cpu", progress=False, eval_episodes=16, eval_interval=0, max_iterations=7, log_root=tmp_path,
