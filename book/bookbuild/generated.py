@@ -13,7 +13,7 @@ from .command_reference import commands_page
 from .exercises import tags_of
 from .mdp_terms import terms_page
 from .notebooks import NotebookRun
-from .package_map import package_map
+from .package_map import package_map, shortcuts_table
 from .stage import Staging
 
 
@@ -23,6 +23,7 @@ def stage_generated(staging: Staging, runs: Sequence[NotebookRun]) -> None:
     staging.write("book/commands.md", commands_page())
     staging.write("book/api.md", api_page(paths.PACKAGE))
     staging.write("book/package_map.txt", package_map(paths.PACKAGE))
+    staging.write("book/shortcuts.txt", shortcuts_table())
     staging.write("book/mdp_terms.md", terms_page())
 
 

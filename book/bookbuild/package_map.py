@@ -46,6 +46,17 @@ def package_map(package: Path) -> str:
     return "\n".join(lines)
 
 
+def shortcuts_table() -> str:
+    """The shortcuts of the room ``speed`` as a Markdown table."""
+    from cartpole_lab.speed.pieces import KNOWN, PIECES
+
+    lines = ["| Name | What it does | What it saved | Written for |", "| --- | --- | --- | --- |"]
+    for name, piece in PIECES.items():
+        hosts = ", ".join(f"{host} {' or '.join(KNOWN[host])}" for host in piece.hosts) or "anything"
+        lines.append(f"| `{name}` | {piece.does} | {piece.saves} | {hosts} |")
+    return "\n".join([*lines, ""])
+
+
 def _room(path: Path, package: Path) -> str:
     return path.relative_to(package).parts[0].removesuffix(".py")
 

@@ -10,7 +10,7 @@ import yaml
 from bookbuild.api_reference import api_page
 from bookbuild.command_reference import commands_page
 from bookbuild.mdp_terms import terms_page
-from bookbuild.package_map import package_map
+from bookbuild.package_map import package_map, shortcuts_table
 from bookbuild.stage import without_missing
 from figures import LIT, ROWS, map_svg
 
@@ -90,6 +90,13 @@ def test_links_to_lessons_that_are_missing_become_text() -> None:
     text = 'See [lesson 4](../notebooks/04_x.ipynb#a) and [5](05_y.ipynb).\n  click a href "../notebooks/04_x.html"\n'
     assert without_missing(text, {"04_x", "05_y"}) == text
     assert without_missing(text, {"05_y"}) == "See lesson 4 (not written yet) and [5](05_y.ipynb).\n"
+
+
+def test_table_of_shortcuts_has_each_of_them() -> None:
+    from cartpole_lab.speed.pieces import PIECES
+
+    rows = shortcuts_table().splitlines()[2:]
+    assert [row.split("`")[1] for row in rows] == list(PIECES) and all(row.count(" | ") == 3 for row in rows)
 
 
 def test_package_map_has_every_module_and_the_arrows_of_the_imports(tmp_path: Path) -> None:

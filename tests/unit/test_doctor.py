@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from cartpole_lab import doctor
-from cartpole_lab.doctor import Check
+from cartpole_lab.doctor import Check, machine
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +60,9 @@ def test_json_holds_the_same(checks: dict[str, Check]) -> None:
 
 
 def test_a_missing_and_a_wrong_package_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = doctor._version
-    monkeypatch.setattr(doctor, "_version", lambda name: {"newton": None, "warp-lang": "0.1"}.get(name, real(name)))
-    [check] = doctor._packages()
+    real = machine.version_of
+    monkeypatch.setattr(machine, "version_of", lambda name: {"newton": None, "warp-lang": "0.1"}.get(name, real(name)))
+    [check] = machine.packages()
     assert check.status == "broken"
     assert "newton is missing" in check.found
     assert "warp-lang is 0.1, expected ==" in check.found
@@ -70,9 +70,9 @@ def test_a_missing_and_a_wrong_package_are_noticed(monkeypatch: pytest.MonkeyPat
 
 
 def test_other_versions_than_the_tested_ones_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = doctor._version
-    monkeypatch.setattr(doctor, "_version", lambda name: "1999.1" if name == "absl-py" else real(name))
-    [check] = doctor._locked_versions()
+    real = machine.version_of
+    monkeypatch.setattr(machine, "version_of", lambda name: "1999.1" if name == "absl-py" else real(name))
+    [check] = machine.locked_versions()
     assert check.status == "optional"
     assert "absl-py 1999.1" in check.found
 
@@ -81,8 +81,8 @@ def test_one_broken_look_does_not_hide_the_others(monkeypatch: pytest.MonkeyPatc
     def broken_look() -> list[Check]:
         raise OSError("libfoo.so.1: cannot open shared object file")
 
-    monkeypatch.setattr(doctor, "_cuda", broken_look)
-    monkeypatch.setattr(doctor, "_warp_cache", list)
+    monkeypatch.setattr(machine, "cuda", broken_look)
+    monkeypatch.setattr(machine, "warp_cache", list)
     checks = doctor.doctor()
     broken = [check for check in checks if check.status == "broken"]
     assert len(broken) == 1 and "libfoo" in broken[0].found

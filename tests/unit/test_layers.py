@@ -31,7 +31,6 @@ SPEED_USES = {"errors", "shortcuts", "session.held_output", "session.object_grap
 ONLY_NAMED = {"session.object_kinds"}
 """Modules whose texts name others to leave their objects alone; they import nothing."""
 STILL_LONG = {
-    "doctor",
     "evaluation",
     "policies.checkpoint",
     "policies.runs",

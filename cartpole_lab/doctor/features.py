@@ -1,0 +1,140 @@
+"""What works on the machine: physics, renderers, shortcuts, libraries, films, Isaac Sim, notebooks."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterable
+
+from cartpole_lab import shortcuts as switches
+from cartpole_lab.doctor.check import INSTALL, Check, has_module, version_of
+
+
+def physics() -> Iterable[Check]:
+    missing = [name for name in ("newton", "mujoco_warp", "isaaclab_newton") if not has_module(name)]
+    yield Check(
+        "physics=newton_mjwarp",
+        "broken" if missing else "ok",
+        f"missing: {', '.join(missing)}" if missing else f"newton {version_of('newton')}, CPU and CUDA",
+        "every lesson: this is the default",
+        INSTALL if missing else "",
+    )
+    missing = [name for name in ("ovphysx", "isaaclab_ov") if not has_module(name)]
+    found = f"ovphysx {version_of('ovphysx')}" if not missing else f"missing: {', '.join(missing)}"
+    fix = 'pip install "isaaclab[ovphysx]==3.0.0"' if missing and sys.platform != "darwin" else ""
+    yield Check("physics=ovphysx", "optional" if missing else "ok", found, "the lesson's comparison with PhysX", fix)
+
+
+def renderers() -> Iterable[Check]:
+    good = has_module("isaaclab_newton.renderers")
+    yield Check(
+        "renderer=newton_renderer",
+        "ok" if good else "broken",
+        "Newton Warp, CPU and CUDA" if good else "missing",
+        "videos and the camera tasks",
+        "" if good else INSTALL,
+    )
+
+
+def shortcuts() -> Iterable[Check]:
+    states = switches.states()
+    left_out = [f"{name}: {state}" for name, state, _ in states if state not in ("on", "off")]
+    off = [name for name, state, _ in states if state == "off"]
+    parts = [f"{len(states) - len(off) - len(left_out)} of {len(states)} on", *left_out]
+    parts += [f"switched off: {', '.join(off)}"] * bool(off)
+    yield Check(
+        "Shortcuts",
+        "optional" if left_out or not states else "ok",
+        "; ".join(parts) if states else "the folder speed was removed",
+        "speed; no number depends on them",
+        f"install the versions of requirements.lock, or silence it with {switches.SWITCH}=off" if left_out else "",
+    )
+
+
+def libraries() -> Iterable[Check]:
+    from cartpole_lab.training.libraries import LIBRARIES
+
+    modules = {"sb3": "stable_baselines3"}
+    for library, package in LIBRARIES.items():
+        good = has_module(modules.get(library, library))
+        required = library == "rl_games"
+        yield Check(
+            f"--rl_library {library}",
+            "ok" if good else "broken" if required else "optional",
+            f"{package} {version_of(package)}" if good else "not installed",
+            "every lesson" if required else f"training with {package}",
+            "" if good else INSTALL if required else "pip install 'cartpole-lab[libraries]'",
+        )
+
+
+def features() -> Iterable[Check]:
+    for task, package in (("ResNet18", "torchvision"), ("TheiaTiny", "transformers")):
+        good = has_module(package)
+        yield Check(
+            f"{task} features",
+            "ok" if good else "optional",
+            f"{package} {version_of(package)}" if good else f"{package} is not installed",
+            f"Isaac-Cartpole-RGB-{task}-v0",
+            "" if good else f"pip install {package}",
+        )
+
+
+def video() -> Iterable[Check]:
+    import imageio_ffmpeg
+
+    try:
+        found = imageio_ffmpeg.get_ffmpeg_exe()
+    except RuntimeError as error:
+        yield Check("ffmpeg", "broken", str(error)[:120], "videos", "pip install --force-reinstall imageio-ffmpeg")
+        return
+    yield Check("ffmpeg", "ok", f"{imageio_ffmpeg.get_ffmpeg_version()} at {found}")
+
+
+def isaac_sim() -> Iterable[Check]:
+    from cartpole_lab import jupyter_kernel as kernel
+
+    good = has_module("isaacsim")
+    yield Check(
+        "Isaac Sim",
+        "ok" if good else "optional",
+        f"isaacsim {version_of('isaacsim')}" if good else "not installed",
+        "physics=isaacsim_physx, renderer=isaacsim_rtx and the Isaac Sim kernel; needs an RTX GPU",
+        "" if good else kernel.isaacsim_command(),
+    )
+
+
+def jupyter() -> Iterable[Check]:
+    if not (has_module("jupyterlab") and has_module("ipykernel")):
+        yield Check("JupyterLab", "optional", "not installed", "stepping through the notebooks", INSTALL)
+        return
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    from cartpole_lab import jupyter_kernel as kernel
+
+    names = sorted(KernelSpecManager().find_kernel_specs())
+    yield Check("JupyterLab", "ok", f"{version_of('jupyterlab')}; kernels: {', '.join(names) or 'none'}")
+    if kernel.KERNEL_NAME not in names:
+        yield Check(
+            "Isaac Sim kernel",
+            "optional",
+            "not installed",
+            "the notebooks inside Isaac Sim",
+            kernel.INSTALL_COMMAND,
+        )
+    else:
+        yield Check("Isaac Sim kernel", "ok", kernel.KERNEL_NAME)
+
+
+def browser() -> Iterable[Check]:
+    names = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge", "firefox")
+    found = next((path for name in names if (path := shutil.which(name))), None)
+    if found is None and sys.platform in ("win32", "darwin"):
+        yield Check("Browser", "ok", "the system's own")
+        return
+    yield Check(
+        "Browser",
+        "ok" if found else "optional",
+        found or "none on PATH",
+        "JupyterLab, the book, and its browser tests",
+        "" if found else "install one, such as the package chromium",
+    )
