@@ -14,7 +14,7 @@ from .exercises import tags_of
 from .mdp_terms import terms_page
 from .notebooks import NotebookRun
 from .package_map import package_map, shortcuts_table
-from .stage import Staging
+from .stage import Staging, without_missing
 
 
 def stage_generated(staging: Staging, runs: Sequence[NotebookRun]) -> None:
@@ -24,7 +24,7 @@ def stage_generated(staging: Staging, runs: Sequence[NotebookRun]) -> None:
     staging.write("book/api.md", api_page(paths.PACKAGE))
     staging.write("book/package_map.txt", package_map(paths.PACKAGE))
     staging.write("book/shortcuts.txt", shortcuts_table())
-    staging.write("book/mdp_terms.md", terms_page())
+    staging.write("book/mdp_terms.md", without_missing(terms_page(), {run.name for run in runs}))
 
 
 def run_times_page(runs: Sequence[NotebookRun]) -> str:
