@@ -19,7 +19,7 @@ def make_film(folder: Path) -> None:
     from cartpole_lab.evaluation import evaluate
     from cartpole_lab.policies.export import export_weights
     from cartpole_lab.training.rl_games_train import train
-    from cartpole_lab.video.rollout import record_video
+    from cartpole_lab.video.film import record_video
 
     start = time.perf_counter()
     agent = "rl_games_fast_cfg_entry_point"

@@ -28,8 +28,6 @@ FAST = (
 """Files for ``make test-fast``: they start no training, no browser and no process, and share an environment."""
 PLAIN = (
     "parity/test_backends.py",
-    "unit/test_agents.py",
-    "unit/test_cli.py",
     "unit/test_evaluation.py",
     "unit/test_physics.py",
     "unit/test_session.py",

@@ -108,7 +108,7 @@ def film(
 ) -> Path:
     """Film a checkpoint, by default into its run's folder; after a training one episode."""
     from cartpole_lab.policies.export import check_target
-    from cartpole_lab.video.rollout import record_video
+    from cartpole_lab.video.film import record_video
 
     folder = checkpoint.path.resolve().parent
     folder = folder.parent if (folder.parent / "run.json").is_file() else folder

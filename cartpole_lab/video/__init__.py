@@ -10,7 +10,7 @@ from typing import Any
 
 _HOME = {
     "record_rollout": "rollout",
-    "record_video": "rollout",
+    "record_video": "film",
     "Rollout": "rollout",
     "film_camera_cfg": "film_camera",
     "with_film_camera": "film_camera",

@@ -1,22 +1,19 @@
-"""What a policy does, kept: rollouts as arrays with the reward taken apart, and films."""
+"""What a policy does, kept: rollouts as arrays with the reward taken apart."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cartpole_lab.errors import UserError
 from cartpole_lab.evaluation import check_fits, settings_for
 from cartpole_lab.policies.checkpoint import Checkpoint
 from cartpole_lab.policies.loading import load_policy
 from cartpole_lab.policies.runs import Run, open_any
-from cartpole_lab.session.env import check_device, check_num_envs, configure, make_env
-from cartpole_lab.session.held_output import quietly
-from cartpole_lab.session.recorded import EnvSettings
+from cartpole_lab.session.env import make_env
 
 if TYPE_CHECKING:
     import gymnasium as gym
@@ -169,37 +166,17 @@ def record_rollout(
     Returns:
         The recording, on the CPU.
     """
-    import torch
-
     checkpoint = None if callable(policy) else open_any(policy)
     if env is None:
         task_or_cfg = settings_for(checkpoint, task_or_cfg)
         env = make_env(task_or_cfg, num_envs=num_envs, device=device, seed=seed, overrides=overrides)
     raw = env.unwrapped
-    policy = _acting(policy if checkpoint is None else checkpoint, env)
+    policy = acting(policy if checkpoint is None else checkpoint, env)
     robot, rewards = raw.scene["robot"], raw.reward_manager
-    action_term = raw.action_manager.get_term(raw.action_manager.active_terms[0])
     weights = {name: float(rewards.get_term_cfg(name).weight) for name in rewards.active_terms}
-    states: list[tuple[torch.Tensor, ...]] = []
-    events: list[tuple[torch.Tensor, ...]] = []
-
-    def keep_state(obs: dict[str, torch.Tensor]) -> None:
-        states.append(tuple(x.clone() for x in (robot.data.joint_pos.torch, robot.data.joint_vel.torch, obs["policy"])))
-
-    with torch.no_grad():
-        obs, _ = env.reset(seed=seed)
-        keep_state(obs)
-        for _ in range(steps):
-            action = policy(obs["policy"])
-            obs, reward, terminated, truncated, _ = env.step(action)
-            effort, paid = action_term.processed_actions[:, 0], rewards._step_reward
-            events.append(tuple(x.clone() for x in (action, effort, reward, paid, terminated, truncated)))
-            keep_state(obs)
-
-    joint_pos, joint_vel, observations = (torch.stack(x).cpu().numpy() for x in zip(*states, strict=True))
-    actions, effort, reward, paid, terminated, truncated = (
-        torch.stack(x).cpu().numpy() for x in zip(*events, strict=True)
-    )
+    states, events = _play(env, policy, steps, seed)
+    joint_pos, joint_vel, observations = states
+    actions, effort, reward, paid, terminated, truncated = events
     return Rollout(
         step_dt=raw.step_dt,
         joint_names=tuple(robot.joint_names),
@@ -217,95 +194,36 @@ def record_rollout(
     )
 
 
-def record_video(
-    policy: Policy | str | Path | Checkpoint | Run,
-    path: str | Path,
-    *,
-    task_or_cfg: Any = None,
-    seconds: float = 10.0,
-    width: int = 1280,
-    height: int = 720,
-    fps: int = 30,
-    num_envs: int = 8,
-    seed: int = 7,
-    device: str | None = None,
-    overrides: Sequence[str] = (),
-) -> Path:
-    """Film a policy: all environments side by side, in one picture.
+def _play(env: gym.Env, policy: Policy, steps: int, seed: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """What is seen before and after each step, and what happens in it, each array with time first."""
+    import torch
 
-    Args:
-        policy: A policy, a checkpoint (its path too), or a run (the path of its folder too), which stands for its best.
-        path: The film, an ``.mp4``. A still picture of the same name, ``.png``, is written beside it.
-        task_or_cfg: Registered id or config, as for :func:`cartpole_lab.session.env.make_env`; by default what a
-            checkpoint was trained with, else the cart-pole.
-        seconds: Length of the film [s], in real time.
-        width, height: Size of the picture [px]; even numbers.
-        fps: Pictures a second. The task's 60 steps a second should be a multiple of it.
-        num_envs: Number of cart-poles in the picture.
-        seed: Seed of the start states.
-        device: Where to simulate and draw.
-        overrides: As for :func:`cartpole_lab.session.env.load_cfg`.
+    raw = env.unwrapped
+    robot, rewards = raw.scene["robot"], raw.reward_manager
+    action_term = raw.action_manager.get_term(raw.action_manager.active_terms[0])
+    states: list[tuple[torch.Tensor, ...]] = []
+    events: list[tuple[torch.Tensor, ...]] = []
 
-    Returns:
-        Path of the film.
+    def keep_state(obs: dict[str, torch.Tensor]) -> None:
+        states.append(tuple(x.clone() for x in (robot.data.joint_pos.torch, robot.data.joint_vel.torch, obs["policy"])))
 
-    Raises:
-        UserError: A size, length or frame rate that can't be filmed.
-    """
-    check_num_envs(num_envs)
-    if width < 2 or height < 2 or width % 2 or height % 2:
-        raise UserError(f"the film is {width} x {height}, expected even numbers of pixels such as 1280 x 720")
-    if fps < 1 or seconds * fps < 1:
-        raise UserError(f"the film has {seconds} s at {fps} pictures a second, expected at least one picture")
-    path = Path(path)
-    path = path if path.suffix == ".mp4" else path.with_name(path.name + ".mp4")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with quietly():
-        from cartpole_lab.video import film_camera as film
-
-        checkpoint = None if callable(policy) else open_any(policy)
-        cfg = task_or_cfg = settings_for(checkpoint, task_or_cfg)
-        registered = isinstance(task_or_cfg, str | EnvSettings)
-        if registered:
-            cfg = configure(task_or_cfg, device=device, overrides=overrides)[1]
-        # A GPU draws whole pictures with one ray a pixel: four times the pixels, averaged, smooth its edges.
-        finer = 2 if check_device(device).startswith("cuda") else 1
-        cfg = film.with_film_camera(cfg, num_envs=num_envs, width=width * finer, height=height * finer)
-    words = () if registered else overrides  # those of a registered task are in its config by now
-    env = make_env(cfg, num_envs=num_envs, device=device, seed=seed, overrides=words)
-    frames = _frames(
-        env, _acting(policy if checkpoint is None else checkpoint, env), finer, seconds=seconds, fps=fps, seed=seed
-    )
-    film.write_mp4(frames, path, fps=fps, poster_s=min(0.1, seconds / 2))
-    return path
+    with torch.no_grad():
+        obs, _ = env.reset(seed=seed)
+        keep_state(obs)
+        for _ in range(steps):
+            action = policy(obs["policy"])
+            obs, reward, terminated, truncated, _ = env.step(action)
+            effort, paid = action_term.processed_actions[:, 0], rewards._step_reward
+            events.append(tuple(x.clone() for x in (action, effort, reward, paid, terminated, truncated)))
+            keep_state(obs)
+    stacked = [[torch.stack(x).cpu().numpy() for x in zip(*rows, strict=True)] for rows in (states, events)]
+    return stacked[0], stacked[1]
 
 
-def _acting(policy: Policy | Checkpoint, env: gym.Env) -> Policy:
+def acting(policy: Policy | Checkpoint, env: gym.Env) -> Policy:
     """The policy, on the device of the environment that it fits."""
     if isinstance(policy, Checkpoint):
         shape = tuple(env.unwrapped.single_observation_space["policy"].shape)
         policy = load_policy(policy, device=env.unwrapped.device, obs_shape=shape)
     check_fits(policy, env)
     return policy
-
-
-def _frames(env: gym.Env, policy: Policy, finer: int, *, seconds: float, fps: int, seed: int) -> Iterator[np.ndarray]:
-    """The pictures of a film, shape ``(height, width, 3)``, each drawn when its time has come.
-
-    The camera's pictures are ``finer`` times larger along both sides.
-    """
-    import torch
-
-    raw = env.unwrapped
-    with torch.no_grad():
-        obs, _ = env.reset(seed=seed)
-        steps = 0
-        for index in range(round(seconds * fps)):
-            while steps * raw.step_dt < index / fps - 1e-6:
-                obs = env.step(policy(obs["policy"]))[0]
-                steps += 1
-            picture = raw.scene["film_camera"].data.output["rgb"].torch[0]
-            if finer > 1:
-                blocks = picture.unflatten(0, (-1, finer)).unflatten(2, (-1, finer))
-                picture = blocks.float().mean(dim=(1, 3)).round().to(torch.uint8)
-            yield picture.cpu().numpy()

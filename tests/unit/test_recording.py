@@ -11,7 +11,8 @@ import pytest
 
 from cartpole_lab.errors import UserError
 from cartpole_lab.policies.by_hand import pd_policy, zero_policy
-from cartpole_lab.video.rollout import Rollout, record_rollout, record_video
+from cartpole_lab.video.film import record_video
+from cartpole_lab.video.rollout import Rollout, record_rollout
 
 STEPS, ENVS = 60, 3
 
