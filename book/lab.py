@@ -1,8 +1,9 @@
-"""Open JupyterLab on the lessons: ``python book/lab.py [--reset 03] [JupyterLab options]``.
+"""Open JupyterLab on the lessons: ``python book/lab.py [--reset 03] [--sources] [JupyterLab options]``.
 
-It opens your copies, in ``work/``, and brings them up to date first; what you changed stays. It listens on this machine
-only, asks for a token, and starts without the two dialogs that would stand in the way (news, and a build that an add-on
-of another package recommends). Your own JupyterLab settings stay as they are.
+It opens your copies, in ``work/``, and brings them up to date first; what you changed stays. ``--sources`` opens the
+lessons themselves, for those who write them. It listens on this machine only, asks for a token, and starts without the
+two dialogs that would stand in the way (news, and a build that an add-on of another package recommends). Your own
+JupyterLab settings stay as they are.
 """
 
 from __future__ import annotations
@@ -85,10 +86,14 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run JupyterLab in this process until it is stopped, then end the process with its exit status."""
     parser = argparse.ArgumentParser(description=__doc__, add_help=False)
     parser.add_argument("--reset", default="", help="lessons to start afresh, such as 03; your copies are kept")
+    parser.add_argument("--sources", action="store_true", help="open notebooks/ itself, for who writes lessons")
     ours, arguments = parser.parse_known_args(sys.argv[1:] if argv is None else argv)
     status: Any = 1
     try:
-        _copies(ours.reset)
+        if ours.sources:
+            paths.WORK = paths.SOURCES
+        else:
+            _copies(ours.reset)
         sys.path.insert(0, str(paths.ROOT))
         import bookbuild.contents  # noqa: F401  JupyterLab finds it among what is imported already
 

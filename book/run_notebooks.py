@@ -107,7 +107,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     sources = [p for p in paths.lesson_paths() if not args.names or any(p.stem.startswith(n) for n in args.names)]
     if not sources:
         parser.error(f"no lesson starts with {' or '.join(args.names)}" if args.names else "there are no lessons yet")
-    runs = run_lessons(sources, test=args.test, cache=not args.no_cache, jobs=args.jobs)
+    try:
+        runs = run_lessons(sources, test=args.test, cache=not args.no_cache, jobs=args.jobs)
+    except KeyboardInterrupt:
+        print("\nstopped; lessons that ended are kept", file=sys.stderr)
+        return 130
     if args.keep:
         args.keep.mkdir(parents=True, exist_ok=True)
         for run in runs:

@@ -38,7 +38,13 @@ def foreign_packages() -> dict[str, str]:
     own_folders = {os.path.realpath(sysconfig.get_path(name)) for name in ("purelib", "platlib")}
     if site.ENABLE_USER_SITE and (user := site.getusersitepackages()) in sys.path:
         outside.append(user)
-    outside = [entry for entry in dict.fromkeys(outside) if os.path.realpath(entry) not in own_folders]
+    # Isaac Sim's own Python brings its packages in by PYTHONPATH: there they are this environment.
+    simulators = [Path(os.environ[name]) for name in ("ISAAC_PATH", "CARB_APP_PATH") if os.environ.get(name)]
+    outside = [
+        entry
+        for entry in dict.fromkeys(outside)
+        if os.path.realpath(entry) not in own_folders and not any(Path(entry).is_relative_to(s) for s in simulators)
+    ]
     if not outside:
         return {}
     own = set().union(*map(_packages, own_folders)) - _EVERYDAY

@@ -401,6 +401,15 @@ def test_a_good_folder_on_the_path_stays(foreign: str, monkeypatch: pytest.Monke
     assert surroundings.leave_out_foreign_packages() == {}
 
 
+def test_isaac_sims_own_packages_stay(foreign: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cartpole_lab.session import surroundings
+
+    monkeypatch.setenv("PYTHONPATH", foreign)
+    assert len(surroundings.foreign_packages()) == 2
+    monkeypatch.setenv("ISAAC_PATH", str(Path(foreign.split(os.pathsep)[1]).parent))
+    assert surroundings.foreign_packages() == {}
+
+
 def test_make_runs_nothing_of_another_python(foreign: str, folder: Path) -> None:
     done = run("make", "setup", cwd=folder, PYTHONPATH=foreign, PYTHONHOME="/nowhere", VIRTUAL_ENV="/nowhere")
     assert done.returncode == 0, done.stderr
