@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,7 @@ def stage_notebooks(staging: Staging, runs: Sequence[NotebookRun]) -> None:
                 cell["source"] = without_missing(cell.source, names)
             for output in cell.get("outputs", []):
                 one_picture(output.get("data", {}))
+                nobodys_folders(output)
         staging.write(f"notebooks/{run.name}.ipynb", nbformat.writes(notebook) + "\n")
 
 
@@ -91,6 +93,22 @@ def one_picture(data: dict[str, Any]) -> None:
     svg = data.get("image/svg+xml", "")
     if svg and "image/png" in data:
         del data["image/svg+xml" if len(svg) > LARGEST_SVG else "image/png"]
+
+
+def nobodys_folders(output: Any) -> None:
+    """Shorten paths in what a cell printed: whose machine built the book is no reader's business."""
+    folders = {str(paths.ROOT): "~/cartpole-lab", sys.prefix: "~/cartpole-lab/.venv", str(Path.home()): "~"}
+
+    def shorten(text: str) -> str:
+        for folder, name in sorted(folders.items(), key=lambda pair: -len(pair[0])):
+            text = re.sub(rf"(?<![\w.~/-]){re.escape(folder)}(?=[/\s'\"<>,;:)\]]|$)", name, text)
+        return text
+
+    if isinstance(output.get("text"), str):
+        output["text"] = shorten(output["text"])
+    for kind in ("text/plain", "text/html", "text/markdown"):
+        if isinstance(output.get("data", {}).get(kind), str):
+            output["data"][kind] = shorten(output["data"][kind])
 
 
 def without_missing(text: str, lessons: set[str]) -> str:

@@ -186,7 +186,7 @@ def test_widgets_come_back_with_the_notebook(lab: str, browser: Any) -> None:
     assert "application/vnd.jupyter.widget-view+json" in notebook.cells[0].outputs[0].data
     nbformat.write(notebook, path)
     page = open_notebook(lab, browser, path.name)
-    picture = page.locator('.jp-OutputArea img[src^="data:image/"]').first
+    picture = page.locator('.jp-OutputArea img[src^="data:image/png"]').first
     picture.wait_for(timeout=30_000)
     assert picture.bounding_box()["width"] > 200
     assert "model not found" not in page.locator(".jp-Notebook").inner_text()

@@ -44,6 +44,16 @@ def test_a_plot_is_kept_once() -> None:
     assert set(light) == {"image/svg+xml"} and set(heavy) == {"image/png"}
 
 
+def test_folders_of_the_building_machine_are_not_printed() -> None:
+    from bookbuild.stage import nobodys_folders
+
+    home = Path.home()
+    output = {"text": f"cache {home}/.cache/warp\nin '{ROOT}/logs', {home}stead", "data": {"text/plain": f"'{home}'"}}
+    nobodys_folders(output)
+    assert output["text"] == f"cache ~/.cache/warp\nin '~/cartpole-lab/logs', {home}stead"
+    assert output["data"]["text/plain"] == "'~'"
+
+
 def test_diagrams_are_drawn_once_and_have_names_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import drawn_diagrams
     from bookbuild import paths, vendor
