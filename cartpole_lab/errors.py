@@ -6,3 +6,7 @@ class UserError(ValueError):
 
     The command line prints the message as one line and exits with code 2.
     """
+
+
+class PhysicsUnavailable(UserError):
+    """The chosen physics needs something that is not installed here, or may not start."""

@@ -21,29 +21,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cartpole_lab import isaac_sim
 from cartpole_lab.errors import UserError
+from cartpole_lab.isaac_sim import ACCEPTED, EULA_URL
 
 KERNEL_NAME = "cartpole-lab-isaacsim"
 DISPLAY_NAME = "Isaac Sim (cartpole-lab)"
-EULA_URL = "https://docs.omniverse.nvidia.com/platform/latest/common/NVIDIA_Omniverse_License_Agreement.html"
 INSTALL_COMMAND = "cartpole-lab kernel install --isaacsim"
-ISAACSIM_VERSION = "6.2.0.0"
-"""The release of Isaac Sim that Isaac Lab 3.0.0 is made for."""
 
-_ACCEPTED = "OMNI_KIT_ACCEPT_EULA"
 _RUNTIME = contextlib.ExitStack()  # Isaac Sim lives as long as the process
 
 
 ##
 # Install and remove
 ##
-
-
-def isaacsim_command() -> str:
-    """The command that installs Isaac Sim beside Isaac Lab, from NVIDIA's own package index."""
-    from isaaclab.cli.commands.install import NVIDIA_INDEX_URL
-
-    return f'pip install "isaacsim[all,extscache]=={ISAACSIM_VERSION}" --extra-index-url {NVIDIA_INDEX_URL}'
 
 
 def ask_eula() -> bool:
@@ -73,7 +64,7 @@ def kernel_spec(
     """
     env = {"CARTPOLE_LAB_PHYSICS": "isaacsim_physx", "CARTPOLE_LAB_RENDERER": "isaacsim_rtx"}
     if accept_eula:
-        env[_ACCEPTED] = "yes"
+        env[ACCEPTED] = "yes"
     if isaacsim_path is None:
         python = sys.executable
         shim = _environment_shim()
@@ -87,6 +78,7 @@ def kernel_spec(
                 f"--isaacsim-path {str(isaacsim_path)!r} is not a folder of Isaac Sim: no {starter.name} in it"
             )
         python = str(starter)
+        env["ISAAC_JUPYTER_KERNEL"] = "1"  # its starter then leaves the event loop to the notebook
     return {
         "argv": [python, "-m", "cartpole_lab.jupyter_kernel", "-f", "{connection_file}"],
         "display_name": DISPLAY_NAME,
@@ -168,18 +160,13 @@ def _spec_manager() -> Any:
 
 
 def why_not(environ: Mapping[str, str] = os.environ) -> str | None:
-    """The one line that says why Isaac Sim cannot start here, with the command that mends it; None if it can."""
-    if "omni.kit.app" in sys.modules:
+    """The one line that says why Isaac Sim cannot start in this kernel; None if it can."""
+    problem = isaac_sim.why_not(environ)
+    if problem is None:
         return None
-    if importlib.util.find_spec("isaacsim") is None:
-        return f"Isaac Sim is not installed in {sys.executable}: {isaacsim_command()}, then restart the kernel."
-    if environ.get(_ACCEPTED, "").lower() not in ("y", "yes", "1", "true"):
-        # without this, Isaac Sim would wait for an answer at a terminal that a kernel does not have
-        return (
-            f"Isaac Sim's licence ({EULA_URL}) is not accepted yet: if you accept it, run "
-            f"`{INSTALL_COMMAND} --accept-eula`, then restart the kernel."
-        )
-    return None
+    if isaac_sim.EULA_URL in problem:
+        problem += f", or with `{INSTALL_COMMAND} --accept-eula`"
+    return f"{problem}; then restart the kernel."
 
 
 def start_isaac_sim(device: str | None = None) -> None:
@@ -213,12 +200,8 @@ def start_isaac_sim(device: str | None = None) -> None:
     argv, streams = sys.argv, (sys.stdout, sys.stderr)
     sys.argv = argv[:1]
     try:
-        _RUNTIME.enter_context(launch_simulation(None, args))
-    except SystemExit as error:
-        raise UserError(
-            f"Isaac Sim ended itself while starting (exit code {error.code}): read its messages where JupyterLab was "
-            "started, and run `cartpole-lab doctor`."
-        ) from error
+        with isaac_sim.starting():
+            _RUNTIME.enter_context(launch_simulation(None, args))
     finally:
         sys.argv = argv
         sys.stdout, sys.stderr = streams

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import signal
 import sys
 from pathlib import Path
 
 from cartpole_lab import shortcuts
 from cartpole_lab.cli._common import film, process_start, short
-from cartpole_lab.errors import UserError
-from cartpole_lab.files import write_whole
-from cartpole_lab.training.options import DEFAULT_TASK, TrainOptions, add_flags, from_args
+from cartpole_lab.training.options import TrainOptions, add_flags, from_args
 
 HELP = "train a policy, evaluate it, and film it with --film"
 TAKES_WORDS = True
@@ -28,10 +25,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, words: list[str]) -> int:
     """Train, print the verdict and where everything lies."""
     options: TrainOptions = from_args(TrainOptions, args, overrides=words)
-    if options.track and not options.wandb_entity:
-        raise UserError("--track needs to know where to: add --wandb-entity <your user or team>")
-    if options.rl_library != "rl_games":
-        return _train_elsewhere(options, args.film)
     with shortcuts.imports():
         from cartpole_lab.training.rl_games_train import train
 
@@ -58,38 +51,6 @@ def run(args: argparse.Namespace, words: list[str]) -> int:
     if options.stop_when_solved and not done.solved:
         print("\nnot solved: train longer with --max_iterations, or look at the curve", file=sys.stderr)
         return 1
-    return 0
-
-
-def _train_elsewhere(options: TrainOptions, filmed: bool) -> int:
-    """Train with another library, then judge it by the same evaluation."""
-    from cartpole_lab.evaluation import evaluate
-    from cartpole_lab.training.libraries import train_with_library
-
-    done = train_with_library(
-        options.rl_library,
-        options.task or DEFAULT_TASK,
-        agent=options.agent,
-        num_envs=options.num_envs,
-        device=options.device,
-        seed=42 if options.seed is None else options.seed,
-        max_iterations=options.max_iterations,
-        overrides=options.overrides,
-    )
-    result = evaluate(done.checkpoint, device=options.device)
-    summary = {
-        "library": done.library,
-        "task": options.task or DEFAULT_TASK,
-        "seed": done.seed,
-        "wall_s_total": done.wall_s,
-    }
-    numbers = json.dumps({**summary, **result.as_dict()}, indent=2, allow_nan=False)
-    write_whole(done.log_dir / "summary.json", numbers + "\n")
-    shot = _film(options, done.checkpoint) if filmed else None
-    print(f"\n{result.table()}\n\n{'training':<14}{done.wall_s:.1f} s with {done.library}")
-    for name, value in (("checkpoint", done.checkpoint), ("film", shot)):
-        if value:
-            print(f"{name:<14}{short(value)}")
     return 0
 
 

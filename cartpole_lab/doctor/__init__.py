@@ -6,6 +6,7 @@ read, in ``session``.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 
@@ -15,6 +16,8 @@ from cartpole_lab.session.held_output import quietly
 
 __all__ = ["Check", "as_dicts", "doctor", "healthy", "table"]
 
+LIMIT_S = 60.0
+"""Longest that one look may take [s]: a driver that hangs must not hang the table."""
 _MARKS = {"ok": "ok", "optional": "-", "broken": "NO"}
 
 
@@ -41,12 +44,26 @@ def doctor() -> list[Check]:
     checks: list[Check] = []
     with quietly():  # a missing driver is a line of the table, not a warning before it
         for look in looks:
-            try:
-                checks += look()
-            except Exception as error:  # a broken package must not hide the other lines
-                name = look.__name__.replace("_", " ")
-                checks.append(Check(name, "broken", f"{type(error).__name__}: {error}"[:200], fix=INSTALL))
+            checks += _within(LIMIT_S, look)
     return checks
+
+
+def _within(seconds: float, look: Callable[[], Iterable[Check]]) -> list[Check]:
+    """What a look finds, or that it failed or gave no answer in time: neither must hide the other lines."""
+    name, found = look.__name__.replace("_", " "), []
+
+    def run() -> None:
+        try:
+            found.extend(look())
+        except Exception as error:
+            found.append(Check(name, "broken", f"{type(error).__name__}: {error}"[:200], fix=INSTALL))
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        return [*found, Check(name, "broken", f"no answer within {seconds:.0f} s", "whatever needs it")]
+    return found
 
 
 def healthy(checks: Iterable[Check]) -> bool:

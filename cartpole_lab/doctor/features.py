@@ -5,9 +5,11 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 from cartpole_lab import shortcuts as switches
 from cartpole_lab.doctor.check import INSTALL, Check, has_module, version_of
+from cartpole_lab.doctor.machine import requirements
 
 
 def physics() -> Iterable[Check]:
@@ -55,13 +57,15 @@ def libraries() -> Iterable[Check]:
     from cartpole_lab.training.libraries import LIBRARIES
 
     modules = {"sb3": "stable_baselines3"}
+    wanted = {item.name: item.specifier for item in requirements("libraries")}
     for library, package in LIBRARIES.items():
-        good = has_module(modules.get(library, library))
-        required = library == "rl_games"
+        have = version_of(package) if has_module(modules.get(library, library)) else None
+        good = have is not None and (package not in wanted or wanted[package].contains(have, prereleases=True))
+        required, found = library == "rl_games", f"{package} {have}" if have else "not installed"
         yield Check(
             f"--rl_library {library}",
             "ok" if good else "broken" if required else "optional",
-            f"{package} {version_of(package)}" if good else "not installed",
+            found if good or have is None else f"{found}, expected {wanted[package]}",
             "every lesson" if required else f"training with {package}",
             "" if good else INSTALL if required else "pip install 'cartpole-lab[libraries]'",
         )
@@ -91,16 +95,39 @@ def video() -> Iterable[Check]:
 
 
 def isaac_sim() -> Iterable[Check]:
-    from cartpole_lab import jupyter_kernel as kernel
+    from cartpole_lab import isaac_sim
 
-    good = has_module("isaacsim")
+    needed = "physics=isaacsim_physx, renderer=isaacsim_rtx, --viz kit and the Isaac Sim kernel; needs an RTX GPU"
+    there = isaac_sim.state()
+    if there.version is None or there.missing:
+        found = "not installed"
+        if there.stranger:
+            found = f"a package of that name at {there.folder}, but not NVIDIA's"
+        elif there.missing:
+            found = f"isaacsim {there.version}, half installed: missing {', '.join(there.missing)}"
+        yield Check("Isaac Sim", "optional", found, needed, isaac_sim.install_command())
+        return
+    yield Check("Isaac Sim", "ok", f"isaacsim {there.version} is installed; it was not started")
+    licence = "accepted" if there.accepted else "not accepted here"
+    mend = "" if there.accepted else f"read {isaac_sim.EULA_URL}; if you accept it: {isaac_sim.ACCEPTED}=yes"
+    yield Check("Isaac Sim licence", "ok" if there.accepted else "optional", licence, needed, mend)
+    driver = _nvidia_driver()
     yield Check(
-        "Isaac Sim",
-        "ok" if good else "optional",
-        f"isaacsim {version_of('isaacsim')}" if good else "not installed",
-        "physics=isaacsim_physx, renderer=isaacsim_rtx and the Isaac Sim kernel; needs an RTX GPU",
-        "" if good else kernel.isaacsim_command(),
+        "Isaac Sim driver",
+        "ok" if driver else "optional",
+        driver or "no NVIDIA driver found",
+        needed,
+        "" if driver else "install NVIDIA's driver for an RTX card",
     )
+
+
+def _nvidia_driver() -> str | None:
+    """What the NVIDIA driver says it is, without calling it."""
+    file = Path("/proc/driver/nvidia/version")
+    if file.is_file():
+        return file.read_text(encoding="utf-8", errors="replace").splitlines()[0].strip()
+    found = shutil.which("nvidia-smi")
+    return f"nvidia-smi at {found}" if found else None
 
 
 def jupyter() -> Iterable[Check]:

@@ -8,6 +8,7 @@ import platform
 import re
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -55,8 +56,8 @@ def surroundings() -> Iterable[Check]:
         )
 
 
-def _requirements() -> list[Any]:
-    """What the package asks for on this platform, without its extras."""
+def requirements(extra: str = "") -> list[Any]:
+    """What the package asks for on this platform, without its extras or with one of them."""
     from packaging.requirements import Requirement
 
     try:
@@ -67,12 +68,12 @@ def _requirements() -> list[Any]:
         file = Path(__file__).parents[2] / "pyproject.toml"
         lines = tomllib.loads(file.read_text(encoding="utf-8"))["project"]["dependencies"]
     wanted = [Requirement(line) for line in lines]
-    return [item for item in wanted if item.marker is None or item.marker.evaluate({"extra": ""})]
+    return [item for item in wanted if item.marker is None or item.marker.evaluate({"extra": extra})]
 
 
 def packages() -> Iterable[Check]:
     problems, count = [], 0
-    for item in _requirements():
+    for item in requirements():
         count += 1
         have = version_of(item.name)
         if have is None:
@@ -114,6 +115,17 @@ def cuda() -> Iterable[Check]:
     yield Check("CUDA", "optional", f"none ({why})", "training on a GPU; every lesson also runs on the CPU")
 
 
+def _writable(folder: Path) -> bool:
+    """Whether a file can be made in a folder, found out by making one: a full disk and a root user are seen too."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(4096))
+            file.flush()
+    except OSError:
+        return False
+    return True
+
+
 def warp_cache() -> Iterable[Check]:
     import warp as wp
 
@@ -121,9 +133,9 @@ def warp_cache() -> Iterable[Check]:
     wp.init()
     folder = Path(wp.config.kernel_cache_dir)
     compiled = sum(1 for _ in folder.glob("wp_*")) if folder.is_dir() else 0
-    if compiled and os.access(folder, os.W_OK):
+    if compiled and _writable(folder):
         yield Check("Warp kernels", "ok", f"{compiled} modules compiled in {folder}")
-    elif not os.access(folder if folder.is_dir() else folder.parent, os.W_OK):
+    elif not _writable(next(path for path in (folder, *folder.parents) if path.is_dir())):
         yield Check(
             "Warp kernels",
             "broken",

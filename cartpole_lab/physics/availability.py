@@ -5,11 +5,10 @@ from __future__ import annotations
 import importlib.util
 from typing import Any
 
-from cartpole_lab.errors import UserError
+from cartpole_lab import isaac_sim
+from cartpole_lab.errors import PhysicsUnavailable
 
-
-class PhysicsUnavailable(UserError):
-    """The chosen physics needs something that is not installed here."""
+__all__ = ["PhysicsUnavailable", "check_available"]
 
 
 def check_available(physics: Any) -> None:
@@ -22,11 +21,8 @@ def check_available(physics: Any) -> None:
         PhysicsUnavailable: Isaac Sim or ovphysx is missing; the message names what to install.
     """
     kinds = [kind.__name__ for kind in type(physics).__mro__]
-    if "PhysxCfg" in kinds and importlib.util.find_spec("isaacsim") is None:
-        raise PhysicsUnavailable(
-            "physics=isaacsim_physx runs inside Isaac Sim, which is not installed: with Python 3.12, "
-            'pip install "isaaclab[isaacsim]==3.0.0" from NVIDIA\'s package index, or choose physics=newton_mjwarp'
-        )
+    if "PhysxCfg" in kinds:
+        isaac_sim.check(["physics=isaacsim_physx"])
     if "OvPhysxCfg" in kinds and importlib.util.find_spec("ovphysx") is None:
         raise PhysicsUnavailable(
             "physics=ovphysx is not installed: "

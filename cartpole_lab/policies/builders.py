@@ -253,7 +253,15 @@ def from_skrl(entries: Mapping[str, Any], meaning: Meaning, obs_shape: tuple[int
     scaler, normalizer = entries.get("observation_preprocessor") or entries.get("state_preprocessor"), None
     if scaler:
         normalizer = scaler["running_mean"].float(), scaler["running_variance"].float().sqrt() + 1e-8
-    return NetworkPolicy(network, (sizes[0],), normalizer=normalizer, clip_normalized=5.0, layers=layers)
+    limit = (meaning.agent_cfg.get("env") or {}).get("clip_actions")  # skrl itself clips nothing
+    return NetworkPolicy(
+        network,
+        (sizes[0],),
+        normalizer=normalizer,
+        clip_normalized=5.0,
+        clip_actions=math.inf if limit is None else float(limit),
+        layers=layers,
+    )
 
 
 def _skrl_heads(weights: Mapping[str, Any]) -> list[str]:

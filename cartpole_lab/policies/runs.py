@@ -27,9 +27,9 @@ RECORD = "checkpoints.json"
 """File of a run that lists its checkpoints, and says which is the best and why."""
 _PATTERNS = {
     "rl_games": ("nn/*.pth",),
-    "rsl_rl": ("model_*.pt",),
+    "rsl_rl": ("model_*.pt", "best.pt"),
     "skrl": ("checkpoints/*.pt",),
-    "sb3": ("model.zip", "model_*.zip"),
+    "sb3": ("model.zip", "model_*.zip", "best.zip"),
 }
 
 

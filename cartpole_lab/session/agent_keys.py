@@ -151,7 +151,8 @@ def _skrl() -> dict[str, frozenset[str]]:
 
     model, network = frozenset(_SKRL_MODEL.split()), frozenset({"name", "input", "layers", "activations"})
     return {
-        "agent": frozenset({"seed", "models", "memory", "agent", "trainer"}),
+        "agent": frozenset({"seed", "models", "memory", "agent", "trainer", "env"}),
+        "agent.env": frozenset({"clip_actions"}),  # cartpole_lab's own
         "agent.models": frozenset({"separate", "policy", "value"}),
         "agent.models.policy": model,
         "agent.models.value": model,

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from cartpole_lab import shortcuts
+from cartpole_lab import isaac_sim, shortcuts
 from cartpole_lab.errors import UserError
 from cartpole_lab.session import overrides as settings
 from cartpole_lab.session import presets
@@ -205,6 +205,7 @@ def configure(
     if num_envs is None and word is None and (recorded or isinstance(task_or_cfg, str)):
         num_envs = min(cfg.scene.num_envs, NUM_ENVS[device.partition(":")[0]])
     cfg.sim.device = device
+    isaac_sim.check_launch(cfg, {"headless": True, "device": device})
     cfg.seed = seed
     if num_envs is not None:
         cfg.scene.num_envs = num_envs
@@ -272,14 +273,17 @@ def open_env(
     import cartpole_lab.tasks  # noqa: F401
     from cartpole_lab.session.remote_assets import check_assets
 
-    check_assets(cfg)
+    launch = {"headless": True, **(launcher_args or {}), "device": cfg.sim.device}
     physics.check_available(cfg.sim.physics)
+    in_kit = isaac_sim.check_launch(cfg, launch)
+    check_assets(cfg)
     close_env()
     newton, on_cpu = type(cfg.sim.physics).__name__ == "NewtonCfg", cfg.sim.device == "cpu"
     # Kit for Isaac Sim, nothing for Newton: Isaac Lab decides, as in its own scripts.
-    _simulation.enter_context(
-        launch_simulation(cfg, {"headless": True, **(launcher_args or {}), "device": cfg.sim.device})
-    )
+    if in_kit and "omni.kit.app" not in sys.modules:
+        announce("starting Isaac Sim; the first time this takes minutes")
+    with isaac_sim.starting() if in_kit else nullcontext():
+        _simulation.enter_context(launch_simulation(cfg, launch))
     _simulation.enter_context(shortcuts.torch_threads(when=on_cpu and not has_camera(cfg)))
     with shortcuts.imports(), shortcuts.compiling(cfg.sim.device, announce) if newton else nullcontext() as ahead:
         shortcuts.simulator_imports(newton)

@@ -127,9 +127,10 @@ def import_rl_games(compiled: bool = False) -> Iterator[None]:
     import torch
 
     name = "torch._dynamo"
-    if compiled or not isinstance(sys.modules.setdefault(name, _Compiler(name)), _Compiler):
+    if compiled:
         yield
         return
+    sys.modules.setdefault(name, _Compiler(name))  # another library may have imported the real one by now
     compile_ = torch.compile
     torch.compile = lambda model=None, **kwargs: model if model is not None else lambda function: function
     try:

@@ -17,7 +17,6 @@ _HOME = {
     "ProgressLine": "progress",
     "plot_curve": "progress",
     "train_with_library": "libraries",
-    "LibraryRun": "libraries",
 }
 
 __all__ = list(_HOME)

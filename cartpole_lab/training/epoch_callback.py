@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from cartpole_lab.errors import UserError
 from cartpole_lab.evaluation import Evaluation, live_criterion, run_episodes
 from cartpole_lab.files import write_whole
 from cartpole_lab.policies.loading import build_policy
 from cartpole_lab.policies.network import NetworkPolicy
+from cartpole_lab.session.finite import NotFinite, check_update, what_is_not_finite
 from cartpole_lab.session.saved_state import undisturbed
 from cartpole_lab.tasks.success import PROMISING_FAILURES, PROMISING_SHARE, stop_failures
 from cartpole_lab.training import stopping
@@ -65,6 +65,8 @@ class Watch:
         """Length at which the agent has them cut while it learns [s]."""
         self.solved_at: float | None = None
         """:func:`time.time` at which an evaluation had found the policy solved, with ``stop_when_solved``."""
+        self.check_finite = True
+        """Whether an update that leaves numbers which are none ends the training."""
         self.algo: Any = None
         self.done = 0
         """Epochs that are done."""
@@ -86,32 +88,35 @@ class Watch:
         self.failed += ended - (0 if time_outs is None else int(time_outs.sum()))
         self.pay += float(_probe(raw) if rewards is None else rewards.mean())
         self.steps += 1
-        if not math.isfinite(self.pay):
-            self._stop_at(not_a_number(raw))
+        if self.check_finite and not math.isfinite(self.pay):  # on a CPU the guard has stopped it before
+            self.stop_at(what_is_not_finite(raw))
 
-    def _stop_at(self, reason: str) -> None:
-        """Keep what was learned so far, and end the training.
+    def stop_at(self, error: NotFinite) -> None:
+        """Keep what was learned before a number that is none, and end the training.
 
         Raises:
-            UserError: Always.
+            NotFinite: Always; it says where what was learned lies.
         """
-        if self.algo.epoch_num > 1:
+        kept = ""
+        if self.done:
             self.interrupt()
-            reason += f"; what was learned before lies in {self.algo.nn_dir}"
-        raise UserError(f"training stopped in epoch {self.algo.epoch_num}: {reason}")
+            kept = f"; what was learned before lies in {self.algo.nn_dir}"
+        raise error.in_training(f"training stopped in epoch {self.done + 1}: ", kept) from error
 
     def epoch_done(self, frame: int, epoch: int) -> None:
         """Called by rl-games, before it decides whether to go on.
 
         Raises:
-            UserError: The weights are not numbers any more.
+            NotFinite: The update has left losses or weights that are no numbers.
         """
         algo = self.algo
-        if not torch.stack([value.detach().sum() for value in algo.model.parameters()]).sum().isfinite():
-            raise UserError(
-                f"training stopped in epoch {epoch}: the policy's weights are not numbers any more, at a learning rate "
-                f"of {algo.last_lr:g}: lower it, as with agent.params.config.learning_rate={algo.last_lr / 10:g}"
-            )
+        if self.check_finite:
+            losses = dict(zip(("actor", "critic"), algo.train_result[:2], strict=False))
+            try:
+                check_update(losses, algo.model.named_parameters(), epoch=epoch, step=int(algo.frame))
+            except NotFinite as error:
+                lower = f", as with agent.params.config.learning_rate={algo.last_lr / 10:g}"
+                raise error.in_training(f"training stopped in epoch {epoch}: ", lower) from error
         algo.last_mean_rewards = np.inf  # "best" is ours to say: rl-games would go by its running mean
         began = bool(algo.game_rewards.current_size)
         wall_s = time.time() - self.began
@@ -251,20 +256,6 @@ def _probe(raw: Any) -> torch.Tensor:
     """Mean reward of a step; NaN if any number that the policy sees is none."""
     mean, obs = raw.reward_buf.mean(), raw.obs_buf.get("policy")
     return mean + 0.0 * obs.sum() if isinstance(obs, torch.Tensor) and obs.ndim == 2 else mean
-
-
-def not_a_number(raw: Any) -> str:
-    """Which reward term, or which observation, of which environment is not a number after a step."""
-    for index, name in enumerate(raw.reward_manager.active_terms):
-        paid = raw.reward_manager._step_reward[:, index]
-        if len(wrong := (~paid.isfinite()).nonzero()):
-            where = int(wrong[0])
-            return f"reward term {name!r} gave {float(paid[where])} in environment {where} ({len(wrong)} in all)"
-    obs = raw.obs_buf["policy"]
-    if isinstance(obs, torch.Tensor) and len(wrong := (~obs.isfinite()).nonzero()):
-        where, column = wrong[0].tolist()[:2]
-        return f"observation {column} of environment {where} is {float(obs[where, column])}"
-    return "the reward is not a number"
 
 
 def make_observer(watch: Watch, agent_cfg: dict[str, Any], options: TrainOptions) -> Any:

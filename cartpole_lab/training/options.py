@@ -57,7 +57,7 @@ class TrainOptions:
     sigma: float | None = option(
         None, "first log of the policy's standard deviation: 0 is 1.0, -1 is 0.37 (default: the agent's)", type=float
     )
-    log_root: str | Path = option(RUNS, f"folder of all runs (default: {RUNS})")
+    log_root: str | Path = option(RUNS, "folder of all runs (default: logs/<rl_library>)")
     stop_when_solved: bool = option(
         False,
         "evaluate every few epochs and stop once the policy is solved",
@@ -71,6 +71,11 @@ class TrainOptions:
     )
     eval_episodes: int | None = option(
         None, "episodes of an evaluation (default: 1024; one an environment where cameras draw)", type=int
+    )
+    check_finite: bool = option(
+        True,
+        "stop at the step at which a reward, observation, action or loss is not a number",
+        action=argparse.BooleanOptionalAction,
     )
     video: bool = _switch("film the training itself")
     video_length: int = option(200, "environment steps a training clip lasts (default: 200)", type=int)

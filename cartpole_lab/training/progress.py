@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -50,9 +51,11 @@ class EpochInfo:
         """The same in one line."""
         left = self.wall_s / self.epoch * (self.max_epochs - self.epoch)
         cut = f" in {self.episode_s:g} s" if self.episode_s < self.whole_episode_s else ""
+        told = f"return {self.mean_return:6.2f}{cut}  episode {self.mean_length:5.0f} steps"
+        if math.isnan(self.mean_return):
+            told = f"{'no episode over yet':<{len(told)}}"
         text = (
-            f"epoch {self.epoch:>4}/{self.max_epochs}  return {self.mean_return:6.2f}{cut}  "
-            f"episode {self.mean_length:5.0f} steps  {self.steps_per_s / 1000:6.0f} k steps/s  "
+            f"epoch {self.epoch:>4}/{self.max_epochs}  {told}  {self.steps_per_s / 1000:6.0f} k steps/s  "
             f"{self.wall_s:5.1f} s, at most {left:.0f} s left"
         )
         if self.evaluation is not None:

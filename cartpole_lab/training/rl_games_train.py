@@ -27,12 +27,15 @@ from cartpole_lab.files import write_whole
 from cartpole_lab.policies.builders import check_rl_games
 from cartpole_lab.policies.checkpoint import Meaning
 from cartpole_lab.session.env import close_env, open_env
+from cartpole_lab.session.finite import NotFinite, guarded
 from cartpole_lab.session.held_output import quietly
 from cartpole_lab.session.recorded import differences, record
 from cartpole_lab.tasks.success import check_judged
 from cartpole_lab.training import stopping
 from cartpole_lab.training.checkpoints import Keeper, keeping
 from cartpole_lab.training.epoch_callback import CURVE_KEYS, EVAL_KEYS, Watch, make_observer
+from cartpole_lab.training.flags import check_options
+from cartpole_lab.training.libraries import LIBRARIES
 from cartpole_lab.training.options import TrainOptions
 from cartpole_lab.training.progress import EpochInfo, ProgressLine, plot_curve
 from cartpole_lab.training.run_folder import (
@@ -71,6 +74,8 @@ class TrainingRun:
             one entry an epoch, and ``eval_epoch``, ``eval_return``, ``eval_timeout_share``, one entry an evaluation.
             ``return`` is the number that TensorBoard shows too: where the agent cuts episodes, that of an episode of
             ``episode_s`` seconds. Evaluations play whole ones, of ``whole_episode_s`` seconds.
+        library: What trained it, by its name for ``--rl_library``.
+        largest_action: Largest size of an action that reached the environment; None if nobody looked.
     """
 
     log_dir: Path
@@ -88,6 +93,8 @@ class TrainingRun:
     stopped: str | None
     evaluation: Evaluation
     curve: dict[str, np.ndarray] = field(repr=False)
+    library: str = "rl_games"
+    largest_action: float | None = None
 
     @property
     def solved(self) -> bool:
@@ -96,8 +103,9 @@ class TrainingRun:
 
     def summary(self) -> dict[str, Any]:
         """The numbers of ``summary.json``."""
-        names = ("isaaclab", "newton", "warp-lang", "mujoco", "torch", "rl-games", "gymnasium")
+        names = ("isaaclab", "newton", "warp-lang", "mujoco", "torch", LIBRARIES[self.library], "gymnasium")
         return {
+            "library": self.library,
             "task": self.task,
             "physics": self.physics,
             "device": self.device,
@@ -111,6 +119,7 @@ class TrainingRun:
             "stopped": self.stopped,
             **{k: v for k, v in self.evaluation.as_dict().items() if k != "seed"},
             "evaluation_seed": self.evaluation.seed,
+            "largest_action": self.largest_action,
             "versions": {name: version(name) for name in names},
         }
 
@@ -125,7 +134,7 @@ def train(
     started: float | None = None,
     **fields: Any,
 ) -> TrainingRun:
-    """Train a policy with rl-games.
+    """Train a policy, with rl-games unless ``rl_library`` names another.
 
     Args:
         task_or_cfg: Registered id, or an environment config of your own; by default the options' ``task``, else that
@@ -144,8 +153,12 @@ def train(
         UserError: Something asked for can't be done; nothing has been overwritten.
     """
     started = time.time() if started is None else started
-    options = (options or TrainOptions()).changed(**fields)
+    options = check_options((options or TrainOptions()).changed(**fields))
     task_or_cfg = options.task if task_or_cfg is None else task_or_cfg
+    if options.rl_library != "rl_games":
+        from cartpole_lab.training.library_train import train_library
+
+        return train_library(task_or_cfg, options, agent_cfg=agent_cfg, on_epoch=on_epoch, started=started)
     own = task_or_cfg is not None and not isinstance(task_or_cfg, str)
     line = ProgressLine(options.progress)
 
@@ -195,7 +208,9 @@ def train(
 
         env = open_env(task, env_cfg, launcher_args=options.launcher_args)
         filmed = record_clips(options, env, log_dir)
-        register_rl_games_env(RlGamesVecEnvWrapper.from_agent_cfg(filmed, agent_cfg))
+        # a GPU would wait for every look; there the watch looks at the rewards of a whole rollout
+        guard = guarded(filmed, options.check_finite and env_cfg.sim.device == "cpu")
+        register_rl_games_env(RlGamesVecEnvWrapper.from_agent_cfg(guard, agent_cfg))
 
     # 5. Runner: rl-games' own loop. The observer below looks in after every epoch.
     cameras = set(env.unwrapped.scene.sensors) - {"film_camera"}
@@ -217,6 +232,7 @@ def train(
         writes=rank == 0,
     )
     watch = Watch(env, params, keeper, line, on_epoch, options.stop_when_solved, eval_interval, episodes)
+    watch.check_finite = options.check_finite
     with quietly():
         observer = make_observer(watch, agent_cfg, options)
         runner = Runner(observer)
@@ -233,6 +249,8 @@ def train(
                 runner.run(run_args)
         except KeyboardInterrupt as error:
             stopped = watch.stop(error)
+        except NotFinite as error:
+            watch.stop_at(error)
         finally:
             watch.close()
         wall_s_train = time.time() - watch.began
@@ -267,6 +285,7 @@ def train(
         stopped=stopped,
         evaluation=evaluation,
         curve={name: np.array(watch.curve[name]) for name in (*CURVE_KEYS, *EVAL_KEYS)},
+        largest_action=getattr(guard, "largest_action", None),
     )
     close_env()
     np.savez(arrays := io.BytesIO(), **run.curve)

@@ -168,7 +168,7 @@ def names_rate(options: TrainOptions) -> bool:
     return any(word.startswith("agent.params.config.learning_rate=") for word in options.overrides)
 
 
-def make_log_dir(root: Path, config: dict[str, Any], options: TrainOptions) -> Path:
+def make_log_dir(root: Path, config: dict[str, Any], options: TrainOptions, library: str = "rl_games") -> Path:
     """Make ``<root>/<name>/<time>``, and tell rl-games to use it.
 
     What can only fail when something is saved is tried here: the names of its files, and that they can be written.
@@ -185,8 +185,9 @@ def make_log_dir(root: Path, config: dict[str, Any], options: TrainOptions) -> P
             except FileExistsError:  # never into the folder of another run, be it made at this very moment
                 number += 1
                 log_dir = folder / f"{name}_{number}"
-        (log_dir / "nn").mkdir(exist_ok=True)
-        trial = log_dir / "nn" / f"last_{config['name']}_ep_100000_rew_-100.00000000.pth"
+        place = log_dir / "nn" if library == "rl_games" else log_dir
+        place.mkdir(exist_ok=True)
+        trial = place / f"last_{config['name']}_ep_100000_rew_-100.00000000.pth"
         trial.touch()
         trial.unlink(missing_ok=True)
     except OSError as error:
@@ -197,14 +198,16 @@ def make_log_dir(root: Path, config: dict[str, Any], options: TrainOptions) -> P
     return log_dir
 
 
-def write_params(log_dir: Path, env: EnvSettings, agent: str, agent_cfg: dict[str, Any], rank: int) -> None:
+def write_params(
+    log_dir: Path, env: EnvSettings, agent: str, agent_cfg: Any, rank: int, library: str = "rl_games"
+) -> None:
     """Write ``run.json``, and ``params/env.yaml`` and ``params/agent.yaml`` as plain data that a safe loader reads."""
     import yaml
     from isaaclab_rl.entrypoints.common import write_run_manifest
 
     if rank != 0:
         return
-    write_run_manifest(str(log_dir), library="rl_games", task=env.task, metadata={"agent": agent})
+    write_run_manifest(str(log_dir), library=library, task=env.task, metadata={"agent": agent})
     (log_dir / "params").mkdir(exist_ok=True)
     for name, values in (("env", env.values), ("agent", plain(agent_cfg))):
         write_whole(log_dir / "params" / f"{name}.yaml", yaml.safe_dump(values, sort_keys=False))

@@ -12,6 +12,7 @@ from cartpole_lab.policies import build_policy, load_policy, open_checkpoint
 from cartpole_lab.policies.checkpoint import Meaning
 from cartpole_lab.session import env as session
 from cartpole_lab.training import libraries
+from cartpole_lab.training.rl_games_train import TrainingRun
 
 TASK = "Isaac-Cartpole-v0"
 OBS = torch.randn(64, 4, generator=torch.Generator().manual_seed(0)) * torch.tensor([1.0, 0.5, 3.0, 6.0])
@@ -23,9 +24,10 @@ def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def train(library: str, **kwargs: object) -> libraries.LibraryRun:
+def train(library: str, **kwargs: object) -> TrainingRun:
     pytest.importorskip({"sb3": "stable_baselines3"}.get(library, library))
-    return libraries.train_with_library(library, num_envs=64, device="cpu", seed=5, max_iterations=2, **kwargs)
+    small = {"num_envs": 64, "device": "cpu", "seed": 5, "max_iterations": 2, "eval_interval": 0, "eval_episodes": 64}
+    return libraries.train_with_library(library, **small, **kwargs)
 
 
 def test_every_agent_entry_loads() -> None:

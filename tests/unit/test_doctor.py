@@ -97,3 +97,26 @@ def test_table_marks_what_is_broken() -> None:
     assert "NO  Bee  1.0" in text and "pip install wings" in text and "needed for: flying" in text
     assert "1 thing(s) to mend" in text
     assert not doctor.healthy([good, bad]) and doctor.healthy([good, replace(bad, status="optional")])
+
+
+def test_a_look_that_hangs_is_a_line_and_not_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    import threading
+
+    from cartpole_lab import doctor as room
+
+    def cuda() -> list:
+        threading.Event().wait(60)
+        return []
+
+    [check] = room._within(0.1, cuda)
+    assert check.status == "broken" and "no answer within" in check.found
+
+
+def test_a_library_of_another_version_is_not_ok(monkeypatch: pytest.MonkeyPatch) -> None:
+    from cartpole_lab.doctor import features
+
+    pytest.importorskip("skrl")
+    real = features.version_of
+    monkeypatch.setattr(features, "version_of", lambda name: "1.4.0" if name == "skrl" else real(name))
+    found = {check.name: check for check in features.libraries()}["--rl_library skrl"]
+    assert found.status == "optional" and "skrl 1.4.0, expected >=2.1" in found.found

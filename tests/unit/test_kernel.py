@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from standin_isaacsim_install import install_standin
 
 from cartpole_lab import jupyter_kernel as kernel
 from cartpole_lab.errors import UserError
+from cartpole_lab.isaac_sim import EULA_URL, VERSION
 
 jupyter_client = pytest.importorskip("jupyter_client")
-STANDIN = Path(__file__).parent / "standin_isaacsim"
 ROOT = Path(__file__).parents[2]
 
 
@@ -55,6 +56,8 @@ def test_downloaded_isaac_sim_starts_with_its_own_python(tmp_path: Path, platfor
     spec = kernel.kernel_spec(isaacsim_path=tmp_path, platform=platform)
     assert spec["argv"][0] == str(tmp_path / starter)
     assert "LD_PRELOAD" not in spec["env"]
+    assert spec["env"]["ISAAC_JUPYTER_KERNEL"] == "1", "its starter would run an event loop of its own"
+    assert "ISAAC_JUPYTER_KERNEL" not in kernel.kernel_spec()["env"]
 
 
 def test_pip_installed_isaac_sim_gets_its_environment_shim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,6 +103,12 @@ def test_install_list_remove(jupyter_home: Path) -> None:
 
 
 @pytest.fixture
+def standin(tmp_path: Path) -> Path:
+    """Isaac Sim's stand-in, whole, with nobody's licence accepted."""
+    return install_standin(tmp_path / "site")
+
+
+@pytest.fixture
 def run_cells(jupyter_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
     """Start the installed kernel and run cells in it: text printed, and errors as (name, value)."""
     from jupyter_client.manager import start_new_kernel
@@ -142,23 +151,26 @@ def test_first_cell_without_isaac_sim_is_one_line_with_the_command(run_cells) ->
     [(_, line)] = errors
     assert "\n" not in line
     assert "Isaac Sim is not installed" in line
-    assert f'pip install "isaacsim[all,extscache]=={kernel.ISAACSIM_VERSION}"' in line
+    assert f'"isaacsim[all,extscache]=={VERSION}"' in line and "override" in line
 
 
-def test_first_cell_without_the_licence_says_so(run_cells, tmp_path: Path) -> None:
-    record = tmp_path / "record.jsonl"
-    [(_, errors)] = run_cells("1 + 1", accept_eula=False, path=[STANDIN], STANDIN_RECORD=str(record))
-    assert "--accept-eula" in errors[0][1] and kernel.EULA_URL in errors[0][1]
-    assert not record.exists(), "Isaac Sim was called without its licence"
+def test_first_cell_without_the_licence_says_so(run_cells, standin: Path, tmp_path: Path) -> None:
+    """No box asks for an answer to a question whose text nobody saw: the cell ends with the licence's address."""
+    record, asked = tmp_path / "record.jsonl", tmp_path / "asked"
+    [(_, errors)] = run_cells(
+        "1 + 1", accept_eula=False, path=[standin], STANDIN_RECORD=str(record), STANDIN_ASKED=str(asked)
+    )
+    assert "--accept-eula" in errors[0][1] and EULA_URL in errors[0][1]
+    assert not record.exists() and not asked.exists(), "Isaac Sim was called without its licence"
 
 
-def test_first_cell_starts_isaac_sim_once_and_cells_still_print(run_cells, tmp_path: Path) -> None:
+def test_first_cell_starts_isaac_sim_once_and_cells_still_print(run_cells, standin: Path, tmp_path: Path) -> None:
     record = tmp_path / "record.jsonl"
     first, second = run_cells(
         "print('first cell ran')",
         "import sys; print('second', sys.argv[0][-9:], len(sys.argv))",
         accept_eula=True,
-        path=[STANDIN],
+        path=[standin],
         STANDIN_RECORD=str(record),
     )
     assert first[1] == [] and second[1] == []
@@ -172,8 +184,8 @@ def test_first_cell_starts_isaac_sim_once_and_cells_still_print(run_cells, tmp_p
     assert "-f" not in call["argv"], "Kit would read the kernel's connection file as an argument of its own"
 
 
-def test_a_failing_start_is_told_in_the_notebook(run_cells, tmp_path: Path) -> None:
+def test_a_failing_start_is_told_in_the_notebook(run_cells, standin: Path, tmp_path: Path) -> None:
     [(_, errors)] = run_cells(
-        "1", accept_eula=True, path=[STANDIN], STANDIN_RECORD=str(tmp_path / "record"), STANDIN_FAILS="1"
+        "1", accept_eula=True, path=[standin], STANDIN_RECORD=str(tmp_path / "record"), STANDIN_FAILS="1"
     )
     assert "no GPU for rendering" in errors[0][1]

@@ -35,7 +35,7 @@ def test_isaac_sim_missing_is_one_clear_line() -> None:
     from cartpole_lab.errors import UserError
     from cartpole_lab.physics import CartpolePhysicsCfg, PhysicsUnavailable, check_available
 
-    with pytest.raises(PhysicsUnavailable, match=r'pip install "isaaclab\[isaacsim\]==3.0.0"') as caught:
+    with pytest.raises(PhysicsUnavailable, match=r"isaacsim\[all,extscache\]==6\.2\.0\.0") as caught:
         check_available(CartpolePhysicsCfg().isaacsim_physx)
     assert isinstance(caught.value, UserError)
     assert "\n" not in str(caught.value)

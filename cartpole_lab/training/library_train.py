@@ -1,0 +1,243 @@
+"""Training with rsl-rl, skrl or Stable-Baselines3: one flow around three libraries.
+
+Each library is a small class (:class:`~cartpole_lab.training.library_watch.Learner`) that fills its settings in and
+runs its own loop; settings, folder, environment, checkpoints, evaluations and verdict are those of every training here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import json
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cartpole_lab.errors import UserError
+from cartpole_lab.evaluation import Evaluation, run_episodes
+from cartpole_lab.files import write_whole
+from cartpole_lab.policies.checkpoint import Checkpoint, Meaning
+from cartpole_lab.policies.runs import find_checkpoint
+from cartpole_lab.session.env import DEFAULT_TASK, close_env, configure, open_env
+from cartpole_lab.session.finite import guarded
+from cartpole_lab.session.held_output import announce, quietly
+from cartpole_lab.session.recorded import EnvSettings, plain, record
+from cartpole_lab.tasks.success import check_judged
+from cartpole_lab.training import stopping
+from cartpole_lab.training.epoch_callback import CURVE_KEYS, EVAL_KEYS
+from cartpole_lab.training.libraries import LIBRARIES, check_library
+from cartpole_lab.training.library_watch import Learner, LibraryWatch
+from cartpole_lab.training.options import RUNS, TrainOptions
+from cartpole_lab.training.progress import EpochInfo, ProgressLine, plot_curve
+from cartpole_lab.training.rl_games_train import TrainingRun
+from cartpole_lab.training.run_folder import (
+    make_log_dir,
+    physics_name,
+    prepare_env_cfg,
+    preset_words,
+    record_clips,
+    track,
+    write_params,
+)
+
+
+def train_library(
+    task_or_cfg: Any,
+    options: TrainOptions,
+    *,
+    agent_cfg: Any = None,
+    on_epoch: Callable[[EpochInfo], bool | None] | None = None,
+    started: float,
+) -> TrainingRun:
+    """Train with rsl-rl, skrl or Stable-Baselines3, as :func:`cartpole_lab.train` does with rl-games.
+
+    Args:
+        task_or_cfg: As for :func:`cartpole_lab.train`.
+        options: What the training is told; ``rl_library`` says which library. ``max_iterations`` counts from a
+            checkpoint on.
+        agent_cfg: Agent settings of your own, in place of those behind ``agent``.
+        on_epoch: Called after every update; returning False ends the training.
+        started: :func:`time.time` at which the clock starts.
+
+    Raises:
+        UserError: Something asked for can't be done; nothing has been overwritten.
+    """
+    library, line = check_library(options.rl_library), ProgressLine(options.progress)
+    with quietly():  # 1. settings and 2. the run's folder
+        plan = _plan(library, task_or_cfg, options, agent_cfg)
+        plain_cfg, env_cfg = copy.deepcopy(plan.env_cfg), prepare_env_cfg(options, plan.env_cfg)
+    line.show(f"making {env_cfg.scene.num_envs} environments of {plan.task} on {env_cfg.sim.device} …")
+    with contextlib.nullcontext() if options.verbose else quietly():  # 3. environment
+        env = open_env(plan.task, env_cfg, launcher_args=options.launcher_args)
+        guard = guarded(record_clips(options, env, plan.log_dir), options.check_finite)
+        settings = plain(plan.learner.settings)
+        track(options, {"name": plan.learner.name}, env_cfg, settings, plan.log_dir)
+    raw, num_envs = env.unwrapped, env_cfg.scene.num_envs
+    shape, actions = raw.single_observation_space["policy"].shape, raw.action_manager.total_action_dim
+    trained = {"num_envs": num_envs, "seed": plan.seed, "device": env_cfg.sim.device}
+    meaning = Meaning(library, plan.agent, settings, plan.recorded, shape, actions, trained)
+    episodes = options.eval_episodes or (1024 if num_envs >= 256 else 4 * num_envs)
+    watch = LibraryWatch(env, plan.learner, meaning, options, line, plan.log_dir, episodes=episodes, on_epoch=on_epoch)
+    stopped = _learn(plan, guard, watch)  # 4. the library's own loop
+    wall_s_train = time.time() - watch.began
+    line.show("evaluating the best checkpoint …")
+    evaluation = _judge(watch, plan.task, plain_cfg, options, plan.seed)  # 5. the verdict
+    run = TrainingRun(
+        **_facts(plan, env_cfg, watch),
+        wall_s_total=time.time() - started,
+        wall_s_train=wall_s_train,
+        solved_s=watch.solved_at and watch.solved_at - started,
+        stopped=stopped,
+        evaluation=evaluation,
+        library=library,
+        largest_action=getattr(guard, "largest_action", None),
+    )
+    close_env()
+    write_results(run)
+    line.show(
+        f"trained {run.epochs} updates in {run.wall_s_train:.1f} s: evaluated return {evaluation.mean_return:.3f}, "
+        f"{100 * evaluation.timeout_share:.2f} % time-outs of {evaluation.episodes} fresh episodes",
+        keep=True,
+    )
+    return run
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is settled before anything is simulated."""
+
+    task: str
+    agent: str
+    env_cfg: Any
+    seed: int
+    learner: Learner
+    start: Checkpoint | None
+    recorded: EnvSettings
+    log_dir: Path
+
+
+def _plan(library: str, task_or_cfg: Any, options: TrainOptions, agent_cfg: Any) -> _Plan:
+    """Settle everything, then make the run's folder."""
+    agent = options.agent or f"{library}_cfg_entry_point"
+    root = Path("logs", library) if str(options.log_root) == RUNS else Path(options.log_root)
+    start = _start(options, library, task_or_cfg, root)
+    own = task_or_cfg is not None and not isinstance(task_or_cfg, str)
+    wanted = task_or_cfg if task_or_cfg is not None else start.env if start else DEFAULT_TASK
+    asked = {"num_envs": options.num_envs, "device": options.device, "overrides": options.overrides}
+    task, env_cfg, loaded = configure(wanted, agent=agent, **asked)
+    settings = copy.deepcopy(loaded if agent_cfg is None else agent_cfg)
+    seed = env_cfg.seed = _seed(options.seed, settings)
+    if options.stop_when_solved:
+        check_judged(env_cfg, "--stop_when_solved")
+    learner: Learner = _learner(library)(settings, options, env_cfg, seed, task)
+    env_cfg.compute_final_obs = learner.final_observations
+    recorded = record(task, env_cfg, preset_words(options, env_cfg, start), own=own)
+    log_dir = make_log_dir(root.resolve(), {"name": learner.name}, options, library=library)
+    env_cfg.log_dir = str(log_dir)
+    write_params(log_dir, recorded, agent, learner.settings, 0, library=library)
+    return _Plan(task, agent, env_cfg, seed, learner, start, recorded, log_dir)
+
+
+def _learn(plan: _Plan, env: Any, watch: LibraryWatch) -> str | None:
+    """Run the library's loop; a signal keeps what was learned. Returns the name of the signal, None without one."""
+    start, log_dir = plan.start, plan.log_dir
+    resume: Mapping[str, Any] | None = None
+    if start is not None:
+        resume = {**start.state, "normalizer": start.meaning.normalizer}
+        watch.line.show(f"going on from {start.path}", keep=True)
+    with open(log_dir / "console.log", "w") as console, contextlib.redirect_stdout(console):
+        try:
+            with stopping.between_steps():
+                plan.learner.learn(env, log_dir, resume, watch)
+        except KeyboardInterrupt as error:
+            if not watch.epoch:
+                raise
+            return stopping.reason(error)
+        except (KeyError, RuntimeError, ValueError) as error:
+            if isinstance(error, UserError) or start is None or watch.epoch:
+                raise
+            reason = " ".join(str(error).split())[:200]
+            raise UserError(
+                f"checkpoint {str(start.path)!r} does not fit this agent and task: {reason}; repeat the settings that "
+                "it was trained with"
+            ) from error
+    return None
+
+
+def _facts(plan: _Plan, env_cfg: Any, watch: LibraryWatch) -> dict[str, Any]:
+    """What was trained, on what, and how it went: fields of :class:`TrainingRun`."""
+    return {
+        "log_dir": plan.log_dir,
+        "checkpoint": plan.log_dir / plan.learner.best_file,
+        "task": plan.task,
+        "physics": physics_name(env_cfg.sim.physics),
+        "device": env_cfg.sim.device,
+        "num_envs": env_cfg.scene.num_envs,
+        "seed": plan.seed,
+        "epochs": watch.epoch,
+        "env_steps": watch.env_steps,
+        "curve": {name: np.array(watch.curve[name]) for name in (*CURVE_KEYS, *EVAL_KEYS)},
+    }
+
+
+def _judge(watch: LibraryWatch, task: str, cfg: Any, options: TrainOptions, seed: int) -> Evaluation:
+    """The best policy over fresh episodes that had no say in choosing it."""
+    policy, env, episodes = watch.finish(), watch.env, options.eval_episodes or 1024
+    if env.unwrapped.num_envs < min(episodes, 256) or options.video:  # few environments would play many rounds
+        steps = env.unwrapped.common_step_counter
+        cfg.scene.num_envs = episodes
+        with quietly():
+            env = open_env(task, cfg, launcher_args=options.launcher_args)
+        env.unwrapped.common_step_counter = steps  # the curriculum goes by it
+    with watch.mode():
+        return run_episodes(env, policy, episodes=episodes, seed=20_000 + seed, side_by_side=True)
+
+
+def write_results(run: TrainingRun) -> None:
+    """Write ``curve.npz``, ``curve.png`` and ``summary.json``."""
+    np.savez(arrays := io.BytesIO(), **run.curve)
+    write_whole(run.log_dir / "curve.npz", arrays.getvalue())
+    line_at = run.evaluation.criterion and run.evaluation.criterion.required_return
+    title = f"{run.task}, {run.library}, seed {run.seed}"
+    plot_curve(run.curve, run.log_dir / "curve.png", title=title, solved_return=line_at)
+    write_whole(run.log_dir / "summary.json", json.dumps(run.summary(), indent=2, allow_nan=False) + "\n")
+
+
+def _seed(asked: int | None, settings: Any) -> int:
+    own = settings["seed"] if isinstance(settings, dict) else settings.seed
+    return int(own if asked is None else random.randint(0, 10000) if asked == -1 else asked)
+
+
+def _learner(library: str) -> Any:
+    """The class that trains with a library."""
+    if library == "rsl_rl":
+        from cartpole_lab.training.rsl_rl_train import RslRl
+
+        return RslRl
+    if library == "skrl":
+        from cartpole_lab.training.skrl_train import Skrl
+
+        return Skrl
+    from cartpole_lab.training.sb3_train import Sb3
+
+    return Sb3
+
+
+def _start(options: TrainOptions, library: str, task_or_cfg: Any, root: Path) -> Checkpoint | None:
+    """The checkpoint to go on from, read and checked before anything is written."""
+    if options.checkpoint is None:
+        return None
+    task = task_or_cfg if isinstance(task_or_cfg, str) else None
+    start = find_checkpoint(options.checkpoint, log_root=root, task=task, library=library, say=announce)
+    if start.library != library:
+        raise UserError(
+            f"checkpoint {str(start.path)!r} was written by {LIBRARIES.get(start.library, start.library)}: go on from "
+            f"it with --rl_library {start.library}"
+        )
+    return start
