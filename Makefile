@@ -11,7 +11,7 @@ NUM_ENVS ?= 512
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP
 export PYTHONNOUSERSITE := 1
 
-.PHONY: help setup train test test-fast check lab progress book bench lock notices platforms clean
+.PHONY: help setup train test test-fast check lab progress book claims bench lock notices platforms clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ progress: setup  ## say which exercises pass in your copies
 
 book: setup  ## run the lessons and render the book to _build/html
 	@$(RUN)/python book/build.py $(ARGS)
+
+claims: setup  ## run the lessons with other seeds and threads, and see which statements hold
+	@$(RUN)/python book/run_claims.py $(ARGS)
 
 bench: setup  ## measure speed and memory, to _build/bench
 	@$(RUN)/python -m tests.benchmarks $(ARGS)

@@ -41,7 +41,7 @@ _NO_QUANTITY = (
     r"\$\$.*?\$\$|\$[^$\n]*\$",  # formulas
     r"\]\([^)]*\)|<[^>\n]+>|https?://\S+",  # where links lead, tags
     r"^#+ .*$",  # headings: numbers of lessons, minutes
-    r"^\s*\d+\. ",  # lists
+    r"^\s*\d+\. |^\| \d+ \|",  # lists, and tables that count their rows
     r"\*\*Lesson \d+ · \d+ minutes\*\*",
     r"\b(?:[Ll]essons?|[Ee]xercises?|[Qq]uestions?|[Tt]erms?|[Ll]ines?|[Ss]tages?|[Cc]ells?|[Aa]nswers?|[Pp]ieces?)"
     r"\s+\(?\d+(?:\.\d+)?\)?(?:(?:,| and| to|–)\s+\d+(?:\.\d+)?)*(?:'s)?",
@@ -216,3 +216,17 @@ def sentences(text: str) -> list[str]:
 def plain_words(text: str) -> str:
     """A text without marks and line breaks, to look for words in."""
     return " ".join(re.sub(r"[*`_]", "", text).lower().split())
+
+
+def word_count(text: str) -> int:
+    """Words that are read in one go: without code, tables, formulas, folded answers and headings."""
+    for pattern in (
+        r"^```.*?^```",
+        r"^\|.*?$",
+        r"<details>.*?</details>",
+        r"\$\$.*?\$\$",
+        r"^#+ .*?$",
+        r"!\[[^\]]*\]\([^)]*\)",
+    ):
+        text = re.sub(pattern, " ", text, flags=re.M | re.S)
+    return len(re.findall(r"\S*\w\S*", text))

@@ -28,6 +28,7 @@ SOURCES = {
     "Invalid backend combination: OvPhysX physics": ("isaaclab", "Invalid backend combination: OvPhysX physics"),
     "device 'cuda:0' asked for, but PyTorch sees 0 GPU(s) here": ("cartpole_lab", "asked for, but PyTorch sees"),
     "No working C++ compiler found in torch._inductor.config.cpp.cxx": ("torch", "No working C++ compiler found in"),
+    "'batch_size' (…) must be divisible by 'minibatch_size' (…)": ("rl_games", "must be divisible by 'minibatch_size'"),
     "nefc overflow - please increase njmax": ("mujoco_warp", "nefc overflow - please increase njmax"),
     "--video is not compatible with --viz none": ("isaaclab_rl", "--video is not compatible with --viz none"),
     "auto-creating a headless Kit visualizer": ("isaaclab_rl", "auto-creating a headless Kit visualizer"),

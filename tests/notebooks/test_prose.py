@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import ast
 import re
+from pathlib import Path
 
 import pytest
+import run_claims
 from bookbuild import claims as claims_of
 from bookbuild import constants, paths, prose, waits
 from bookbuild.constants import Sources, code_constants, package_constants, with_other_units
+from bookbuild.exercises import tags_of
 from bookbuild.prose import unfounded_numbers
+from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from cartpole_lab.teaching.narration import CLAIMS_MIME, claims, count, in_a_hundred
@@ -111,3 +115,59 @@ def test_the_page_adds_the_seconds_of_its_own_run() -> None:
     assert waits.broken_promises(notebook) == ["cell 2 took 72 s, and the lesson promises 'half a minute'"]
     assert waits.promised("> **Slow cell.** 5 to 15 s.") == ""
     assert waits.promised("no promise") is None
+
+
+def test_claims_run_over_seeds_threads_and_instructions() -> None:
+    columns = run_claims.conditions([1, 2, 3, 4, 5])
+    assert [c.seed for c in columns[:5]] == [1, 2, 3, 4, 5] and len({c.name for c in columns}) == len(columns)
+    assert {c.threads for c in columns} == {1, 2} and {c.capability for c in columns} == {None, "default"}
+    assert columns[0].parameters(["seed", "epochs"]) == {"seed": 1} and columns[-1].parameters(["threads"]) == {"threads": 1}
+    verdicts = {"06_x": {"seed 1": {"it is worse": True}, "seed 2": {"it is worse": False}, "seed 3": {}}}
+    text = run_claims.table(verdicts, ["seed 1", "seed 2", "seed 3"])
+    assert text.splitlines()[-1] == "| 06 | it is worse | ✓ | ✗ | · |"
+
+
+def test_numbers_of_the_prose_come_from_somewhere(lesson: Path, notebook: NotebookNode) -> None:
+    sources = constants.lesson_sources(notebook)
+    found = [f"{place}: {n}" for place, text in prose.lesson_texts(notebook) for n in unfounded_numbers(text, sources)]
+    assert not found, "\n".join(found)
+
+
+def test_comparisons_are_checked(lesson: Path, notebook: NotebookNode) -> None:
+    assert not (found := prose.unchecked_comparisons(notebook)), "\n".join(found)
+
+
+def test_claims_are_words_of_the_lesson(notebook: NotebookNode) -> None:
+    words = prose.plain_words(" ".join(text for _, text in prose.lesson_texts(notebook)))
+    for cell in notebook.cells:
+        for sentence in prose.claimed_sentences(cell.source) if "claim" in tags_of(cell) else []:
+            assert prose.plain_words(sentence) in words, f"the lesson does not say {sentence!r}"
+
+
+@pytest.mark.parametrize("page", ["code_map", "glossary", "index", "speed", "troubleshooting"])
+def test_numbers_of_the_pages_come_from_somewhere(page: str) -> None:
+    text = (paths.BOOK / f"{page}.md").read_text(encoding="utf-8")
+    assert not (found := unfounded_numbers(text, constants.page_sources())), "\n".join(found)
+
+
+def test_no_block_of_prose_is_too_long(notebook: NotebookNode) -> None:
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and (words := prose.word_count(cell.source)) > 150:
+            pytest.fail(f"{words} words between two cells, expected at most 150: {cell.source[:60]!r}")
+
+
+def test_slow_cells_are_promised_in_words(notebook: NotebookNode) -> None:
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            assert waits.promised(cell.source) != "", f"expected one of {list(waits.PROMISES)}: {cell.source[-200:]!r}"
+
+
+def test_quiz_explains_wrong_answers(lesson: Path, notebook: NotebookNode) -> None:
+    quiz = next(c.source for c in notebook.cells if c.source.startswith("## Check yourself"))
+    questions = re.split(r"^\*\*Question \d+\.\*\* ", quiz, flags=re.M)[1:]
+    assert 2 <= len(questions) <= 3
+    for question in questions:
+        options = re.findall(r"<details><summary>.+?</summary>\n\n(.+?)\n\n</details>", question, flags=re.S)
+        assert len(options) >= 3 and sum(option.startswith("Right.") for option in options) == 1, question
+        for option in options:
+            assert option.startswith("Right.") or (option.startswith("Not so") and len(option.split()) >= 8), option

@@ -1,0 +1,124 @@
+"""Do the lessons' statements hold elsewhere? ``make claims``, or ``python book/run_claims.py [--seeds 1 2 …] [NAME…]``.
+
+Runs the lessons at the book's parameters with several seeds, with one and two threads of PyTorch, and with the plainest
+instructions of the processor that PyTorch can take, and prints a table: a line a statement, a column a run. Exit status
+1 if one fails somewhere. It takes the lessons' run time once for each column: name the lessons that you have changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from bookbuild import paths
+from bookbuild.claims import read_claims
+from bookbuild.exercises import tags_of
+from bookbuild.machine import describe_machine
+from bookbuild.notebooks import load_parameters, run_notebook
+
+SEEDS = (1, 2, 3, 4, 5)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """How a lesson is run.
+
+    Attributes:
+        name: Head of the column.
+        seed: Seed of the lesson; None leaves its own.
+        threads: Threads of PyTorch.
+        capability: ``ATEN_CPU_CAPABILITY``: which instructions PyTorch may use; None for all of them.
+    """
+
+    name: str
+    seed: int | None = None
+    threads: int = 1
+    capability: str | None = None
+
+    def parameters(self, known: Sequence[str]) -> dict[str, int]:
+        """The parameters of a lesson that this changes, of those that it has."""
+        wanted = {"threads": self.threads} | ({"seed": self.seed} if self.seed is not None else {})
+        return {name: value for name, value in wanted.items() if name in known}
+
+
+def conditions(seeds: Sequence[int]) -> list[Condition]:
+    """The runs of the table: the seeds, then two threads and plain instructions with the lesson's own seed."""
+    found = [Condition(f"seed {seed}", seed) for seed in seeds]
+    return [*found, Condition("2 threads", threads=2), Condition("plain CPU", capability="default")]
+
+
+def parameter_names(lesson: Path) -> list[str]:
+    """The names that a lesson's parameters cell assigns."""
+    for cell in nbformat.read(lesson, as_version=4).cells:
+        if "parameters" in tags_of(cell):
+            return [line.partition("=")[0].strip() for line in cell.source.splitlines() if "=" in line]
+    return []
+
+
+def run_under(
+    lesson: Path, condition: Condition, book: Mapping[str, int | float | str | bool | None]
+) -> dict[str, bool]:
+    """The verdicts of a lesson's statements under a condition; empty where it failed to run."""
+    parameters = {**book, **condition.parameters(parameter_names(lesson))}
+    before = os.environ.get("ATEN_CPU_CAPABILITY")
+    if condition.capability is not None:
+        os.environ["ATEN_CPU_CAPABILITY"] = condition.capability
+    try:
+        run = run_notebook(lesson, parameters)
+    finally:
+        os.environ.pop("ATEN_CPU_CAPABILITY", None)
+        if before is not None:
+            os.environ["ATEN_CPU_CAPABILITY"] = before
+    for problem in run.problems:
+        print(f"    {lesson.stem}, {condition.name}: {problem}", flush=True)
+    if run.problems:
+        return {}
+    return {c.sentence: c.holds for c in read_claims(nbformat.read(run.executed, as_version=4))}
+
+
+def table(verdicts: Mapping[str, Mapping[str, Mapping[str, bool]]], names: Sequence[str]) -> str:
+    """A Markdown table: lesson and statement, then ✓, ✗, or · where the lesson did not run."""
+    lines = [f"| lesson | statement | {' | '.join(names)} |", f"| --- | --- |{' :-: |' * len(names)}"]
+    for lesson, columns in verdicts.items():
+        for sentence in dict.fromkeys(s for column in columns.values() for s in column):
+            marks = [{True: "✓", False: "✗", None: "·"}[columns.get(n, {}).get(sentence)] for n in names]
+            lines.append(f"| {lesson[:2]} | {sentence} | {' | '.join(marks)} |")
+    return "\n".join(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run, print and store the table; exit status 1 when a statement fails or a lesson does not run."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", help="lessons, by the start of their file name; all when none is given")
+    parser.add_argument("--seeds", type=int, nargs="*", default=list(SEEDS))
+    parser.add_argument("--only", nargs="*", metavar="COLUMN", help="only these columns, such as 'seed 1' '2 threads'")
+    args = parser.parse_args(argv)
+    lessons = [p for p in paths.lesson_paths() if not args.names or any(p.stem.startswith(n) for n in args.names)]
+    columns = [c for c in conditions(args.seeds) if args.only is None or c.name in args.only]
+    if not lessons or not columns:
+        parser.error("no such lesson or column")
+    book = load_parameters(paths.BOOK_PARAMETERS)
+    verdicts: dict[str, dict[str, dict[str, bool]]] = {}
+    for lesson in lessons:
+        for condition in columns:
+            print(f"{lesson.stem}, {condition.name} …", flush=True)
+            found = run_under(lesson, condition, book.get(lesson.stem, {}))
+            verdicts.setdefault(lesson.stem, {})[condition.name] = found
+            for sentence, holds in found.items():
+                if not holds:
+                    print(f"    ✗ {sentence}", flush=True)
+    text = table(verdicts, [c.name for c in columns])
+    print(f"\n{text}\n\n{describe_machine()}")
+    paths.BUILD.mkdir(parents=True, exist_ok=True)
+    (paths.BUILD / "claims.md").write_text(text + "\n", encoding="utf-8")
+    good = all(found and all(found.values()) for columns in verdicts.values() for found in columns.values())
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
