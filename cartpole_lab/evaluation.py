@@ -177,8 +177,9 @@ class Evaluation:
         else:
             rows.append(("lasted", f"{share} of the episodes; the task has no time-out, they were cut at its limit"))
         if self.settled_share is not None:
-            settle = "never" if math.isnan(self.mean_settle_time_s) else f"{self.mean_settle_time_s:.2f} s"
-            what = f"{100 * self.settled_share:.2f} % of the episodes, after {settle} on average"
+            what = f"{100 * self.settled_share:.2f} % of the episodes"
+            if self.settled_share:
+                what += f", after {self.mean_settle_time_s:.2f} s on average"
             rows.append((self._stands(), what))
         rows += [(f"  {name}", f"{float(value.mean()):+.4f}") for name, value in self.reward_terms.items()]
         return "\n".join(f"{name:<14}{value}" for name, value in [*rows, *self._verdict_rows()])

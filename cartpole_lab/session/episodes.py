@@ -64,54 +64,81 @@ def play_round(
         give_up_after: Stop as soon as more episodes than this have failed.
     """
     raw = env.unwrapped
-    device, step_dt, limit = raw.device, raw.step_dt, raw.max_episode_length
     obs, _ = env.reset(seed=seed)
-    alive = torch.ones(count, dtype=torch.bool, device=device)
-    timed_out, wrong = torch.zeros_like(alive), torch.zeros_like(alive)
-    lengths = torch.zeros(count, dtype=torch.long, device=device)
-    paid = torch.zeros(count, len(raw.reward_manager.active_terms), device=device)
-    returns, by_default = torch.zeros(count, device=device), torch.zeros(count, device=device)
-    last_outside = torch.zeros(count, dtype=torch.long, device=device)  # the last step with the joint outside the band
-    joint, standing = joint_of(raw, criterion.success.standing if criterion.success else None)
-    complete = True
+    tally, complete = _Tally(raw, count, criterion), True
     with also_paying(raw, criterion) as default_reward:
-        for step in range(1, limit + 1):
+        for step in range(1, raw.max_episode_length + 1):
             action = policy(obs["policy"])
-            wrong |= alive & ~_sound(obs["policy"], action)[:count]
+            tally.wrong |= tally.alive & ~_sound(obs["policy"], action)[:count]
             obs, reward, terminated, truncated, _ = env.step(action)
-            returns += torch.where(alive, reward[:count], 0.0)
-            paid += torch.where(alive[:, None], raw.reward_manager._step_reward[:count], 0.0)
-            if default_reward is not None:
-                by_default += torch.where(alive, default_reward()[:count], 0.0)
-            lengths += alive
-            timed_out |= alive & truncated[:count]
-            ended = (terminated | truncated)[:count]
-            if joint is not None:
-                # What ended has been reset by now: its joint belongs to the next episode. NaN is outside.
-                inside = (joint()[:count] - standing.target).abs() <= standing.band
-                last_outside[alive & ~ended & ~inside] = step
-                last_outside[alive & terminated[:count]] = step
-            alive &= ~ended
-            if give_up_after is not None and step % 8 == 0 and int((~alive & ~timed_out).sum()) > give_up_after:
+            tally.note(step, reward, terminated, truncated, default_reward)
+            if give_up_after is not None and step % 8 == 0 and tally.failed() > give_up_after:
                 complete = False
                 break
-            if step % 32 == 0 and not alive.any():
+            if step % 32 == 0 and not tally.alive.any():
                 break
-    if complete and not has_time_out(raw):
-        timed_out |= alive  # nothing ends an episode that lasts
-    wrong |= ~returns.isfinite()
-    returns[wrong], timed_out[wrong] = math.nan, False
-    by_default[wrong] = math.nan
-    settled = timed_out & (last_outside < lengths - 1)  # the state of the last step is gone: the one before must stand
-    return Round(
-        returns=returns.cpu(),
-        timed_out=timed_out.cpu(),
-        lengths=lengths.cpu(),
-        settle_time_s=None if joint is None else torch.where(settled, last_outside * step_dt, torch.nan).cpu(),
-        paid=(paid * step_dt).cpu(),
-        default_returns=None if default_reward is None else by_default.cpu(),
-        complete=complete,
-    )
+    return tally.close(complete, with_default=default_reward is not None)
+
+
+class _Tally:
+    """What happens in the first episode of each of the first environments; all tensors of shape ``(count,)``."""
+
+    def __init__(self, raw: Any, count: int, criterion: Criterion) -> None:
+        self.raw, self.count = raw, count
+        self.alive = torch.ones(count, dtype=torch.bool, device=raw.device)
+        self.timed_out, self.wrong = torch.zeros_like(self.alive), torch.zeros_like(self.alive)
+        self.lengths = torch.zeros(count, dtype=torch.long, device=raw.device)
+        self.last_outside = torch.zeros_like(self.lengths)  # the last step with the joint outside its band
+        self.returns, self.by_default = torch.zeros(2, count, device=raw.device)
+        self.paid = torch.zeros(count, len(raw.reward_manager.active_terms), device=raw.device)
+        self.joint, self.standing = joint_of(raw, criterion.success.standing if criterion.success else None)
+
+    def note(
+        self,
+        step: int,
+        reward: torch.Tensor,
+        terminated: torch.Tensor,
+        truncated: torch.Tensor,
+        default_reward: Callable[[], torch.Tensor] | None,
+    ) -> None:
+        """Add what a step brought to the episodes that still run."""
+        alive, terminated, truncated = self.alive, terminated[: self.count], truncated[: self.count]
+        self.returns += torch.where(alive, reward[: self.count], 0.0)
+        self.paid += torch.where(alive[:, None], self.raw.reward_manager._step_reward[: self.count], 0.0)
+        if default_reward is not None:
+            self.by_default += torch.where(alive, default_reward()[: self.count], 0.0)
+        self.lengths += alive
+        self.timed_out |= alive & truncated
+        ended = terminated | truncated
+        if self.joint is not None:
+            # What ended has been reset by now: its joint belongs to the next episode. NaN is outside.
+            inside = (self.joint()[: self.count] - self.standing.target).abs() <= self.standing.band
+            self.last_outside[alive & ~ended & ~inside] = step
+            self.last_outside[alive & terminated] = step
+        alive &= ~ended
+
+    def failed(self) -> int:
+        """How many episodes have ended before their time limit."""
+        return int((~self.alive & ~self.timed_out).sum())
+
+    def close(self, complete: bool, with_default: bool) -> Round:
+        """The round, where an episode with a number that is none has failed."""
+        if complete and not has_time_out(self.raw):
+            self.timed_out |= self.alive  # nothing ends an episode that lasts
+        self.wrong |= ~self.returns.isfinite()
+        self.returns[self.wrong], self.by_default[self.wrong], self.timed_out[self.wrong] = math.nan, math.nan, False
+        # the state of the last step is gone: the one before must stand
+        settled = self.timed_out & (self.last_outside < self.lengths - 1)
+        settle_time = torch.where(settled, self.last_outside * self.raw.step_dt, torch.nan)
+        return Round(
+            returns=self.returns.cpu(),
+            timed_out=self.timed_out.cpu(),
+            lengths=self.lengths.cpu(),
+            settle_time_s=None if self.joint is None else settle_time.cpu(),
+            paid=(self.paid * self.raw.step_dt).cpu(),
+            default_returns=self.by_default.cpu() if with_default else None,
+            complete=complete,
+        )
 
 
 def _sound(obs: Any, action: torch.Tensor) -> torch.Tensor:

@@ -17,17 +17,7 @@ import numpy as np
 import torch
 import warp as wp
 
-from cartpole_lab.session.object_kinds import (
-    PLAIN,
-    is_closed,
-    is_iterator,
-    is_library,
-    is_physics,
-    is_standard,
-    names,
-    slots,
-    small,
-)  # fmt: skip
+from cartpole_lab.session import object_kinds as kinds
 
 _STEPPED = "isaaclab.sim.simulation_context.SimulationContext"
 
@@ -55,8 +45,7 @@ class Snapshot:
 
     def walk(self, root: Any) -> None:
         """Copy what ``root`` refers to, directly or by way of others."""
-        pending = [root]
-        seen = self._seen
+        pending, seen = [root], self._seen
         while pending:
             value = pending.pop()
             kind = type(value)
@@ -68,8 +57,8 @@ class Snapshot:
     def walk_class(self, kind: type) -> None:
         """Copy the state that Isaac Lab's physics managers keep in class attributes."""
         for one in kind.__mro__:
-            if is_library(one.__module__):
-                for value in small(self._of_class(one)):
+            if kinds.is_library(one.__module__):
+                for value in kinds.small(self._of_class(one)):
                     self.walk(value)
 
     def restore(self) -> None:
@@ -77,7 +66,7 @@ class Snapshot:
         for owner, attributes, library, physics in self._attributes:
             self._restore_attributes(owner, attributes, library, physics)
         for owner, name, value in self._class_attributes:
-            physics = is_physics(owner)
+            physics = kinds.is_physics(owner)
             if vars(owner).get(name) is not value and not (physics and value is None):
                 setattr(owner, name, value)
                 self.physics_changed |= physics
@@ -109,7 +98,7 @@ class Snapshot:
             if now.get(name, self) is value:
                 continue
             if physics:
-                if value is None and not isinstance(now.get(name), PLAIN):
+                if value is None and not isinstance(now.get(name), kinds.PLAIN):
                     continue  # made when first needed, and known by its address to the recorded step
                 self.physics_changed |= name != "_step"
             now[name] = value
@@ -188,7 +177,7 @@ class Snapshot:
 
     def _function(self, value: types.FunctionType) -> Iterator[Any]:
         """A user's function: its attributes, defaults, closure, and the module's variables that it names."""
-        if is_library(value.__module__ or ""):
+        if kinds.is_library(value.__module__ or ""):
             return
         self._attributes.append((value, dict(vars(value)), False, False))
         yield from vars(value).values()
@@ -202,7 +191,7 @@ class Snapshot:
             self._undo.append(lambda cell=cell, content=content: setattr(cell, "cell_contents", content))
             yield content
         space = value.__globals__
-        for name in names(value.__code__):
+        for name in kinds.names(value.__code__):
             content = space.get(name)
             if content is None and name not in space:
                 continue
@@ -218,14 +207,14 @@ class Snapshot:
     def _object(self, value: Any) -> Iterator[Any]:
         yield from self._own_attributes(value)
         kind = type(value)
-        library = is_library(kind.__module__)
+        library = kinds.is_library(kind.__module__)
         for one in kind.__mro__:
-            for name in slots(one):
+            for name in kinds.slots(one):
                 if hasattr(value, name):
                     content = getattr(value, name)
                     self._undo.append(functools.partial(_put, value, name, self._kept(content)))
                     yield content
-            if not library and not is_library(one.__module__) and not is_standard(one.__module__):
+            if not library and not kinds.is_library(one.__module__) and not kinds.is_standard(one.__module__):
                 yield from self._of_class(one)
 
     def _stepped(self, value: Any) -> Iterator[Any]:
@@ -238,10 +227,10 @@ class Snapshot:
         attributes = getattr(value, "__dict__", None)
         if not isinstance(attributes, dict):
             return
-        module, physics = type(value).__module__, is_physics(type(value))
+        module, physics = type(value).__module__, kinds.is_physics(type(value))
         kept = {name: self._kept(item) for name, item in attributes.items()}
-        self._attributes.append((value, kept, is_library(module), physics))
-        yield from (small(attributes.values()) if physics else attributes.values())
+        self._attributes.append((value, kept, kinds.is_library(module), physics))
+        yield from (kinds.small(attributes.values()) if physics else attributes.values())
 
     def _of_class(self, kind: type) -> Iterator[Any]:
         """The attributes of a class that are data, and what its methods refer to."""
@@ -256,7 +245,7 @@ class Snapshot:
 
     def _kept(self, value: Any) -> Any:
         """``value`` itself; of an iterator, which moves on when it is used, a copy."""
-        if not is_iterator(type(value)):
+        if not kinds.is_iterator(type(value)):
             return value
         if id(value) not in self._iterators:
             try:
@@ -299,7 +288,7 @@ def _find_action(kind: type) -> _Action | None:
         types.FunctionType: Snapshot._function,
         types.MethodType: Snapshot._method,
     }  # fmt: skip
-    if issubclass(kind, PLAIN):
+    if issubclass(kind, kinds.PLAIN):
         return None
     for types_, action in by_type.items():
         if issubclass(kind, types_):
@@ -308,4 +297,4 @@ def _find_action(kind: type) -> _Action | None:
         return lambda _, value: iter(value)
     if f"{kind.__module__}.{kind.__qualname__}" == _STEPPED:
         return Snapshot._stepped
-    return None if is_closed(kind) else Snapshot._object
+    return None if kinds.is_closed(kind) else Snapshot._object

@@ -101,6 +101,7 @@ PROMISING_SHARE = 0.9
 """Share of its ceiling that the latest rollout must pay for a policy to be worth an evaluation."""
 PROMISING_FAILURES = 0.01
 """Episodes that failed in the latest rollout, per environment, up to which it is."""
+
 STANDING_BAND = StandingCfg().band
 """Half-width of the band in which its pole counts as standing [rad]."""
 
@@ -246,7 +247,7 @@ def ceiling_of(terms: Mapping[str, Any], ceilings: Mapping[str, float]) -> tuple
     """
     most = 0.0
     for name, term in terms.items():
-        if term.weight == 0.0 or term.weight < 0.0:
+        if term.weight <= 0.0:
             continue
         pays = ceilings.get(name, 1.0 if _name(term.func) in PAYS_ONE else None)
         if pays is None:
@@ -293,11 +294,7 @@ def _what(term: Any) -> tuple[str, str]:
 
     def plain(value: Any) -> Any:
         if hasattr(value, "joint_names"):  # a SceneEntityCfg
-            return (value.name, _listed(value.joint_names), _listed(value.body_names))
-        return _listed(value)
+            return value.name, plain(value.joint_names), plain(value.body_names)
+        return list(value) if isinstance(value, list | tuple) else [value] if isinstance(value, str) else value
 
     return _name(term.func), repr(sorted((name, plain(value)) for name, value in term.params.items()))
-
-
-def _listed(value: Any) -> Any:
-    return list(value) if isinstance(value, list | tuple) else [value] if isinstance(value, str) else value

@@ -35,11 +35,8 @@ STILL_LONG = {
     "policies.checkpoint",
     "policies.runs",
     "session.env",
-    "session.episodes",
-    "session.object_graph",
     "speed.recorded_step",
     "speed.recorded_training",
-    "tasks.success",
     "training.rl_games_train",
 }
 """What the rules found when they came; nothing may be added."""
