@@ -54,7 +54,9 @@ check_system() {  # .ci/platforms.py asked the package index; book/setup.md show
     Darwin) fail "Isaac Lab 3.0.0 cannot be installed on macOS: its omniverseclient and usd-exchange have no wheel there." \
       "Use a Linux machine, or read the book as it is built" ;;
     Linux)
-      have=$(getconf GNU_LIBC_VERSION 2>/dev/null | awk '{print $2}' || true)
+      command -v getconf >/dev/null 2>&1 || return 0
+      have=$(getconf GNU_LIBC_VERSION 2>/dev/null || true)
+      have=${have##* }
       [ -n "$have" ] || fail "this Linux has no glibc (Alpine?), for which Isaac Lab 3.0.0 has no wheel: use Ubuntu 22.04 or newer"
       if [ "$(printf '2.35\n%s\n' "$have" | sort -V | head -n 1)" != 2.35 ]; then
         fail "glibc $have is too old: Isaac Lab 3.0.0 needs 2.35 (Ubuntu 22.04, Debian 12, RHEL 10 or newer)"
