@@ -86,7 +86,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name, spec in zip(widgets, data["view_specs"], strict=True)
     )
     # What stands in a script element must not end it.
-    state = json.dumps(data["manager_state"]).replace("</", "<\\/")
+    state = json.dumps(data["manager_state"], sort_keys=True).replace("</", "<\\/")
     out = tmp_path_factory.mktemp("page")
     shutil.copy(ROOT / "book" / "static" / "widgets.js", out)
     (out / "index.html").write_text(PAGE.format(state=state, views=views), encoding="utf-8")
@@ -245,6 +245,15 @@ def test_the_pole_can_be_dragged(visit: Visit) -> None:
     assert -1.6 < angle < -0.7, f"the pole did not follow the hand to the right: {angle}"
 
 
+def test_terms_stand_in_the_order_of_the_task(visit: Visit) -> None:
+    """A notebook's file sorts what it saves by letter."""
+    for widget in ("mixer", "trainer"):
+        names = visit.page.evaluate(
+            "(w) => [...document.querySelectorAll(`#${w} .cl-grid input`)].map((i) => i.dataset.name)", widget
+        )
+        assert names[:5] == ["alive", "terminating", "pole_pos", "cart_vel", "pole_vel"]
+
+
 def train_once(page: Any, runs: int) -> None:
     """Press Train and wait for the table to have that many runs."""
     page.locator("#trainer").get_by_role("button", name="Train", exact=True).click()
@@ -258,7 +267,7 @@ def test_the_page_trains_by_itself(visit: Visit, tmp_path: Path) -> None:
     import numpy as np
     import torch
 
-    from cartpole_lab.policies.network import load_policy
+    from cartpole_lab.policies import load_policy
 
     page = visit.page
     visit.show("trainer")

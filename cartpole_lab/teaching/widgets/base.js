@@ -46,7 +46,7 @@ const STYLE = `
   accent-color:var(--blue); min-width:80px; } .cl-tag { font-size:12px; border:1px solid var(--line); border-radius:99px; padding:1px 9px; color:var(--soft); }
 .cl tr[aria-selected=true] td { background:var(--panel); } .cl td button { height:40px; padding:0 10px; font-size:12px; }
 .cl table button { background:none; } .cl-scroll { overflow-x:auto; } .cl-scroll td:first-child { min-width:118px; }
-.cl details { margin:10px 0 0; } .cl summary { cursor:pointer; font-size:13px; font-weight:600; color:var(--soft); min-height:40px; display:flex; align-items:center; gap:6px; }
+.cl .cl-scroll table { display:table; width:100%; max-width:none; } .cl details { margin:10px 0 0; } .cl summary { cursor:pointer; font-size:13px; font-weight:600; color:var(--soft); min-height:40px; display:flex; align-items:center; gap:6px; }
 .cl summary::before { content:"▸"; } .cl details[open] > summary::before { content:"▾"; } .cl summary:focus-visible { outline:2px solid var(--blue); } .cl-bad { color:var(--red); }
 .cl-inline { display:inline-flex; align-items:center; gap:7px; font-size:13px; min-height:40px; margin:0; } .cl-inline input[type=checkbox] { width:20px; height:20px; accent-color:var(--blue); margin:0; }
 .cl .cl-number { font:inherit; font-size:13px; width:84px; height:40px; padding:0 8px; color:var(--ink); background:var(--panel); border:1px solid var(--line); border-radius:7px; }
@@ -363,6 +363,12 @@ function act(net, s) {
 
 /** Which color a reward term has in every picture of the book; `teaching/display.py` has the same. */
 const TERM_COLORS = { alive: "green", terminating: "red", pole_pos: "blue", cart_vel: "orange", pole_vel: "violet", cart_pos: "soft" };
+
+/** Names in the order of the task; a saved notebook has sorted them by letter. */
+const inOrder = (names, order = Object.keys(TERM_COLORS)) => {
+  const rank = (name) => (order.includes(name) ? order.indexOf(name) : order.length);
+  return [...names].sort((a, b) => rank(a) - rank(b));
+};
 
 /** Throws, in words, unless these are weights that `act` can use. */
 function checkPolicy(net) {

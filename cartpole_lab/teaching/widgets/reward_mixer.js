@@ -20,7 +20,7 @@ export function contributions(episode, weights, dt) {
 
 export default {
   render({ model, el, signal }) {
-    const rollouts = model.get("rollouts"), terms = Object.keys(model.get("defaults"));
+    const rollouts = model.get("rollouts"), terms = inOrder(Object.keys(model.get("defaults")));
     const ui = frame(el, { title: "Reward mixer", subtitle: "recorded in Isaac Lab, weighed here", label: "Reward mixer", signal });
     const hue = (c, i) => c[TERM_COLORS[terms[i]] ?? ["gold", "soft"][i % 2]];
     let cursor = 0, mixed = null, playing = false, clock = 0;

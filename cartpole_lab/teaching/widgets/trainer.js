@@ -71,7 +71,7 @@ export default {
       controls[name] = () => control.set(to(model.get(group)[name]));
       return control.el;
     };
-    const weights = Object.keys(model.get("weights")), ppo = Object.keys(model.get("ppo"));
+    const weights = inOrder(Object.keys(model.get("weights"))), ppo = inOrder(Object.keys(model.get("ppo")), Object.keys(NAMES));
     const preset = picker("Preset", [...Object.keys(PRESETS).map((n) => [n, n]), ["", "your own"]], "the task's own", (name) => name && apply(name));
     const agent = picker("Agent file", Object.keys(settings.agents).map((n) => [n, `agent: ${n}`]), how.agent, (name) => { how.agent = name; });
     const envs = picker("Carts that learn", settings.num_envs.map((n) => [String(n), `${n} carts`]), String(how.num_envs), (n) => { how.num_envs = Number(n); });
