@@ -32,7 +32,6 @@ PLAIN = (
     "unit/test_physics.py",
     "unit/test_session.py",
     "unit/test_training.py",
-    "unit/test_undisturbed.py",
 )
 """Files that CI runs once more without the shortcuts: parity, evaluation, training, a live environment."""
 

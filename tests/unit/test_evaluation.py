@@ -101,7 +101,7 @@ def test_giving_up_counts_the_failures_of_all_rounds(env) -> None:
     assert result.episodes == 128 and not result.complete
 
 
-def test_rounds_side_by_side_are_the_rounds_one_after_the_other(monkeypatch) -> None:
+def test_rounds_side_by_side_are_the_rounds_one_after_the_other(monkeypatch, speed_on) -> None:
     env = make_env(num_envs=256, device="cpu", seed=1)
     copied = []
     monkeypatch.setattr(copies, "cores", lambda: 2)
