@@ -73,7 +73,7 @@ def state(environ: Mapping[str, str] = os.environ) -> State:
         if environ.get("ISAAC_PATH"):
             return State("downloaded", folder, (), accepted)
         return State(None, folder, stranger=True)
-    missing = ("isaacsim-kernel",) if spec is None else ()
+    missing: tuple[str, ...] = ("isaacsim-kernel",) if spec is None else ()
     if _version("isaacsim") is None:
         missing += ("isaacsim",)  # a kernel alone has no SimulationApp
     return State(version, folder, (*missing, *_missing()), accepted)
