@@ -133,6 +133,74 @@ def test_a_wrong_setting_is_one_line(word: str, says: tuple[str, ...], tmp_path:
     assert "HYDRA_FULL_ERROR" not in capfd.readouterr().err
 
 
+# flags, and what the one line says
+WRONG_FLAGS: list[tuple[str, str]] = [
+    ("train --num_envs 0", "num_envs is 0"),
+    ("train --num_envs many", "invalid int value"),
+    ("train --max_iterations -1", "max_iterations is -1"),
+    ("train --eval_interval -2", "eval_interval is -2"),
+    ("train --video_length -5", "video_length is -5"),
+    ("train --video_interval 0", "video_interval is 0"),
+    ("train --seed -7", "seed is -7"),
+    ("train --sigma 40", "logarithm"),
+    ("train --device gpu", "'gpu'"),
+    ("train --agent ppo", "'ppo'"),
+    ("train --agent skrl_cfg_entry_point", "--rl_library skrl"),
+    ("train --rl_library keras", "'keras'"),
+    ("train --rl_library skrl --distributed", "rl_games only"),
+    ("train --rl_library sb3 --checkpoint gone.zip", "gone.zip"),
+    ("train --rl_library rsl_rl --checkpoint best", "no best checkpoint"),
+    ("train --checkpoint gone.pth", "gone.pth"),
+    ("train --log_root /dev/null/x", "is a file, not a folder"),
+    ("train --track", "--wandb-entity"),
+    ("train --wandb-name x", "add --track"),
+    ("train --viz kit", "Isaac Sim"),
+    ("train --livestream 2", "Isaac Sim"),
+    ("train --frobnicate", "--frobnicate"),
+    ("train --task Isaac-Cartpol-v0", "did you mean Isaac-Cartpole-v0"),
+    ("train --task gone.py:X", "gone.py"),
+    ("train --task nowhere:X", "'nowhere'"),
+    ("train physics=isaacsim_physx", "Isaac Sim"),
+    ("evaluate --episodes 0", "0"),
+    ("evaluate --checkpoint gone.pth", "gone.pth"),
+    ("play --checkpoint gone.pth", "gone.pth"),
+    ("export --checkpoint gone.pth", "gone.pth"),
+    ("new Bad-Name", "'Bad-Name'"),
+    ("doctor --wrong", "--wrong"),
+    ("nothing", "invalid choice"),
+]
+
+
+def test_wrong_command_lines_are_one_line_and_leave_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """All of them through the command itself: exit code 2, one line, no folder."""
+    from cartpole_lab.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    lines = [(["train", "--device", "cpu", word], says) for word, says in WRONG]
+    lines += [([*text.split()], (says,)) for text, says in WRONG_FLAGS]
+    lines += [
+        (["train", "--device", "cpu", "--rl_library", agent.partition("_cfg")[0], word], says)
+        for agent, word, says in WRONG_ELSEWHERE
+    ]
+    assert len(lines) >= 110
+    wrong = []
+    for argv, says in lines:
+        try:
+            code = main(argv)
+        except SystemExit as leaving:
+            code = leaving.code
+        except BaseException as error:
+            code = f"{type(error).__name__}: {error}"
+        said = [line for line in capfd.readouterr().err.splitlines() if "Warning" not in line and line.strip()]
+        left = [path.name for path in tmp_path.iterdir()]
+        if code != 2 or len(said) != 1 or not all(part in said[0] for part in says) or left:
+            wrong.append((" ".join(argv), code, said[-3:], left))
+    assert wrong == []
+
+
 @pytest.mark.parametrize(("agent", "word", "says"), WRONG_ELSEWHERE)
 def test_a_wrong_setting_of_another_library(agent: str, word: str, says: tuple[str, ...]) -> None:
     pytest.importorskip({"sb3": "stable_baselines3"}.get(agent.split("_cfg")[0], agent.split("_cfg")[0]))
