@@ -10,7 +10,7 @@ from pathlib import Path
 
 from . import paths
 
-_KINDS = {".py", ".pyi", ".js", ".json", ".yaml", ".usda", ".png"}
+_KINDS = {".py", ".pyi", ".typed", ".js", ".json", ".yaml", ".usda", ".png"}
 """What the package consists of; a test holds this against the files under version control."""
 
 
