@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from pathlib import Path
 
@@ -17,7 +18,8 @@ _MODULES = (
     ("policies/loading", "From a checkpoint to its policy"),
     ("policies/checkpoint", "A checkpoint and what it means"),
     ("policies/runs", "A run and its checkpoints"),
-    ("video/rollout", "Rollouts and films"),
+    ("video/rollout", "Rollouts"),
+    ("video/film", "Films"),
     ("training/progress", "Learning curves"),
     ("policies/export", "Take a policy elsewhere"),
     ("teaching/display", "Show pictures and films"),
@@ -39,13 +41,14 @@ def api_page(package: Path) -> str:
     parts = [
         "# Python reference",
         "",
-        "Every public class and function of `cartpole_lab`, from its own docstrings. In shapes the environments come",
-        "first, or second where time comes first. Angles are in radians, positions in metres, efforts in newtons.",
+        "What the lessons import from `cartpole_lab`, from its docstrings, and the config classes with their fields.",
+        "In shapes the environments come first, or second where time comes first. Angles are in radians, positions in",
+        "metres, efforts in newtons, times in seconds.",
     ]
-    promised = _promised(package / "__init__.py")
+    wanted = learner_names(package, package.parent / "notebooks")
     for name, question in _MODULES:
         files = _module_files(package, name)
-        entries = [entry for file in files for entry in _entries(file, promised.get(name))]
+        entries = [entry for file in files for entry in _entries(file, wanted)]
         if entries:
             dotted = "cartpole_lab." + name.replace("/", ".")
             parts += ["", f"## {question}: `{dotted}`", ""]
@@ -55,13 +58,19 @@ def api_page(package: Path) -> str:
     return "\n".join([*parts, ""])
 
 
-def _promised(init: Path) -> dict[str, list[str]]:
-    """By module: the names that the package itself exports. The rest of such a module is its own affair."""
-    found: dict[str, list[str]] = {}
-    for node in ast.parse(init.read_text(encoding="utf-8")).body:
+def learner_names(package: Path, notebooks: Path) -> set[str]:
+    """What a learner meets: the names that the package exports, and those that a lesson imports from it."""
+    found: set[str] = set()
+    for node in ast.parse((package / "__init__.py").read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_HOME":
-            for name, module in ast.literal_eval(node.value).items():
-                found.setdefault(module, []).append(name)
+            found |= set(ast.literal_eval(node.value))
+    for lesson in sorted(notebooks.glob("[0-9][0-9]_*.ipynb")):
+        for cell in json.loads(lesson.read_text(encoding="utf-8"))["cells"]:
+            if cell["cell_type"] != "code" or "remove-cell" in cell["metadata"].get("tags", []):
+                continue
+            for node in ast.walk(ast.parse("".join(cell["source"]))):
+                if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("cartpole_lab"):
+                    found |= {alias.name for alias in node.names}
     return found
 
 
@@ -74,21 +83,53 @@ def _module_files(package: Path, name: str) -> list[Path]:
     return ([init] if init.is_file() else []) + others
 
 
-def _entries(file: Path, promised: list[str] | None) -> list[str]:
-    """The public classes and functions of a file, or the promised ones: each a heading, a signature and its text."""
-    tree = ast.parse(file.read_text(encoding="utf-8"))
+def _entries(file: Path, wanted: set[str]) -> list[str]:
+    """What a learner meets in a file, config classes included: each a heading, a signature, its text and its fields."""
+    source = file.read_text(encoding="utf-8")
+    tree = ast.parse(source)
     lines: list[str] = []
     for node in tree.body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
-            if promised is not None and node.name not in promised:
+            if node.name not in wanted and not _is_config(node):
                 continue
             doc = ast.get_docstring(node)
             if doc is None:
                 continue
             lines += [f"### `{node.name}`", "", "```python", _signature(node), "```", "", _markdown(doc), ""]
             if isinstance(node, ast.ClassDef):
-                lines += _members(node)
+                lines += _fields(node, source.splitlines()) if _is_config(node) else _members(node)
     return lines
+
+
+def _is_config(node: ast.ClassDef | ast.FunctionDef) -> bool:
+    return isinstance(node, ast.ClassDef) and any("configclass" in ast.unparse(d) for d in node.decorator_list)
+
+
+def _fields(node: ast.ClassDef, source: list[str], prefix: str = "") -> list[str]:
+    """The fields of a config class as a table: name, value, and what the source says beside it, units included."""
+    rows: list[str] = []
+    for item in node.body:
+        if isinstance(item, ast.ClassDef):
+            rows += _fields(item, source, f"{prefix}{item.name}.")
+        elif isinstance(item, ast.FunctionDef) and item.name == "__post_init__":
+            for line in item.body:
+                if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]).startswith("self."):
+                    names = [ast.unparse(target).removeprefix("self.") for target in line.targets]
+                    rows.append(_field_row(", ".join(prefix + n for n in names), line.value, line, source))
+        elif isinstance(item, ast.Assign | ast.AnnAssign) and item.value is not None:
+            target = item.targets[0] if isinstance(item, ast.Assign) else item.target
+            rows.append(_field_row(prefix + ast.unparse(target), item.value, item, source))
+    if prefix or not rows:
+        return rows
+    return ["| Field | Value | |", "| --- | --- | --- |", *rows, ""]
+
+
+def _field_row(name: str, value: ast.expr, line: ast.stmt, source: list[str]) -> str:
+    text = ast.unparse(value)
+    text = text if len(text) <= 60 else re.sub(r"\(.*", "(…)", text, flags=re.S)[:60]
+    above, beside = source[line.lineno - 2].strip(), source[(line.end_lineno or line.lineno) - 1].partition("  # ")[2]
+    said = beside or (above.removeprefix("#").strip() if above.startswith("#") and set(above) != {"#"} else "")
+    return f"| `{name}` | `{text.replace('|', chr(92) + '|')}` | {_inline(said)} |"
 
 
 def _members(node: ast.ClassDef) -> list[str]:

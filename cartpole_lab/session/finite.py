@@ -172,7 +172,7 @@ def check_update(
             why = f"the update of epoch {epoch} has spoilt the network: lower the learning rate"
             raise NotFinite(f"the {name} loss", None, float(loss), step, why)
     for name, weight in weights:
-        if weight.is_floating_point() and not math.isfinite(float(weight.sum())) and not _all_finite(weight):
+        if weight.is_floating_point() and not math.isfinite(float(weight.detach().sum())) and not _all_finite(weight):
             value = float(weight[~torch.isfinite(weight)].flatten()[0])
             raise NotFinite(
                 f"the weight {name}",

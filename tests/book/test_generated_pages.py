@@ -43,6 +43,14 @@ def test_python_reference_has_every_exported_name() -> None:
     assert {"CartpoleEnvCfg", "RewardsCfg"} <= headings
 
 
+def test_python_reference_has_fields_and_no_engine_room() -> None:
+    page = api_page(ROOT / "cartpole_lab")
+    for field in ("alive", "decimation", "sim.dt", "episode_length_s", "joint_effort"):
+        assert re.search(rf"^\\| `{re.escape(field)}` \\|", page, flags=re.M), f"no field {field}"
+    headings = set(re.findall(r"^### `(\w+)`$", page, flags=re.M))
+    assert not headings & {"configure", "open_env", "says", "number_of", "tensor_of_shape", "policy_from_model"}
+
+
 def test_python_reference_has_no_markup_of_docstrings() -> None:
     page = re.sub(r"^```.*?^```", "", api_page(ROOT / "cartpole_lab"), flags=re.M | re.S)
     assert "``" not in page
