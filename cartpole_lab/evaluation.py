@@ -13,6 +13,7 @@ import torch
 
 from cartpole_lab import shortcuts
 from cartpole_lab.errors import UserError
+from cartpole_lab.policies.by_hand import for_env
 from cartpole_lab.policies.checkpoint import Checkpoint
 from cartpole_lab.policies.loading import load_policy
 from cartpole_lab.policies.network import NetworkPolicy, Policy
@@ -241,7 +242,7 @@ def evaluate(
         shape = tuple(env.unwrapped.single_observation_space["policy"].shape)
         policy = load_policy(checkpoint, device=env.unwrapped.device, obs_shape=shape)
         check_fits(policy, env)
-    return run_episodes(env, policy, episodes=episodes, seed=seed)
+    return run_episodes(env, for_env(policy, env), episodes=episodes, seed=seed)
 
 
 def settings_for(checkpoint: Checkpoint | None, task_or_cfg: Any = None) -> Any:

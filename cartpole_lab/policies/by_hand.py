@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+import functools
+from typing import Any
+
 import torch
 
 from cartpole_lab.policies.network import Policy
 
 
-def zero_policy(obs: torch.Tensor) -> torch.Tensor:
-    """Never push."""
-    return torch.zeros(len(obs), 1, device=obs.device)
+def zero_policy(obs: torch.Tensor, actions: int = 1) -> torch.Tensor:
+    """Never push.
+
+    Args:
+        obs: Shape ``(n, …)``.
+        actions: Numbers of an action; evaluations and recordings fill in their environment's.
+    """
+    return torch.zeros(len(obs), actions, device=obs.device)
+
+
+zero_policy.any_actions = True  # type: ignore[attr-defined]
+
+
+def for_env(policy: Policy, env: Any) -> Policy:
+    """A policy that has no mind of its own about the size of an action, with that of an environment."""
+    actions = env.unwrapped.action_manager.total_action_dim
+    if actions == 1 or not getattr(policy, "any_actions", False):
+        return policy
+    return functools.partial(policy, actions=actions)
 
 
 def random_policy(seed: int = 0) -> Policy:
@@ -20,9 +39,10 @@ def random_policy(seed: int = 0) -> Policy:
     """
     generator = torch.Generator().manual_seed(seed)
 
-    def act(obs: torch.Tensor) -> torch.Tensor:
-        return (2 * torch.rand(len(obs), 1, generator=generator) - 1).to(obs.device)
+    def act(obs: torch.Tensor, actions: int = 1) -> torch.Tensor:
+        return (2 * torch.rand(len(obs), actions, generator=generator) - 1).to(obs.device)
 
+    act.any_actions = True  # type: ignore[attr-defined]
     return act
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cartpole_lab.evaluation import check_fits, settings_for
+from cartpole_lab.policies.by_hand import for_env
 from cartpole_lab.policies.checkpoint import Checkpoint
 from cartpole_lab.policies.loading import load_policy
 from cartpole_lab.policies.runs import Run, open_any
@@ -38,7 +39,8 @@ class Rollout:
         joint_vel: Joint velocities, cart [m/s] and pole [rad/s], shape ``(T + 1, N, joints)``.
         observations: What the policy saw, shape ``(T + 1, N, …)``.
         actions: What it answered, shape ``(T, N, action_dim)``.
-        effort: Force that the action asks of the cart [N], shape ``(T, N)``.
+        effort: Force on the cart [N], shape ``(T, N)``: what the action asks for, or what the actuator makes of one
+            that asks for something else.
         rewards: Reward of each step, shape ``(T, N)``: the sum of weight × term × ``step_dt``.
         reward_terms: Value of each term before its weight, shape ``(T, N)``. Isaac Lab doesn't compute a term of weight
             0: it reads 0 here.
@@ -197,10 +199,16 @@ def record_rollout(
 def _play(env: gym.Env, policy: Policy, steps: int, seed: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """What is seen before and after each step, and what happens in it, each array with time first."""
     import torch
+    from isaaclab.envs.mdp import JointEffortActionCfg
 
     raw = env.unwrapped
     robot, rewards = raw.scene["robot"], raw.reward_manager
     action_term = raw.action_manager.get_term(raw.action_manager.active_terms[0])
+    policy = for_env(policy, env)
+    # an action that asks for a position or a velocity is in its unit: the force is what the actuator makes of it
+    asks_effort = isinstance(action_term.cfg, JointEffortActionCfg)
+    names = getattr(action_term.cfg, "joint_names", None) or [".*"]
+    pushed = robot.find_joints(names)[0][0]
     states: list[tuple[torch.Tensor, ...]] = []
     events: list[tuple[torch.Tensor, ...]] = []
 
@@ -213,7 +221,8 @@ def _play(env: gym.Env, policy: Policy, steps: int, seed: int) -> tuple[list[np.
         for _ in range(steps):
             action = policy(obs["policy"])
             obs, reward, terminated, truncated, _ = env.step(action)
-            effort, paid = action_term.processed_actions[:, 0], rewards._step_reward
+            paid = rewards._step_reward
+            effort = action_term.processed_actions[:, 0] if asks_effort else robot.data.applied_torque.torch[:, pushed]
             events.append(tuple(x.clone() for x in (action, effort, reward, paid, terminated, truncated)))
             keep_state(obs)
     stacked = [[torch.stack(x).cpu().numpy() for x in zip(*rows, strict=True)] for rows in (states, events)]

@@ -1,7 +1,7 @@
 """The four libraries on one task: train each with three seeds, judge all policies the same way, print one table.
 
-The last checkpoint need not be the best. As :func:`cartpole_lab.train` does for rl-games, an evaluation picks one of
-the last checkpoints of every run; the figures come from fresh episodes that had no say in that.
+:func:`cartpole_lab.train` picks each run's best checkpoint by evaluation; the figures come from fresh episodes that had
+no say in that. The largest action is the largest that reached the environment while the library learned.
 
     python tests/benchmarks/libraries.py [--libraries rsl_rl skrl] [--seeds 42 43 44] [--device cpu]
 
@@ -15,7 +15,6 @@ import argparse
 import json
 import os
 import platform
-import re
 import statistics
 import subprocess
 import sys
@@ -30,61 +29,49 @@ ENTRIES = {
     "skrl": ("skrl", None),
     "sb3": ("sb3", None),
 }
-LAST = 4
-"""Checkpoints of a run among which an evaluation picks."""
 OUT = Path("_build/bench/libraries.json")
 
 _CHILD = """
 import json, sys
-library, agent, seed, device = json.loads(sys.argv[1])
-if library == "rl_games":
-    from cartpole_lab.training import rl_games_train as training
-    run = training.train(agent=agent, seed=seed, device=device, progress=False)
-else:
-    from cartpole_lab.training import libraries
-    run = libraries.train_with_library(library, agent=agent, seed=seed, device=device)
-print("RUN " + str(run.checkpoint.resolve()), flush=True)
+from cartpole_lab import train
+library, agent, seed, device, words = json.loads(sys.argv[1])
+run = train(rl_library=library, agent=agent, seed=seed, device=device, progress=False, **words)
+print("RUN " + json.dumps({"checkpoint": str(run.checkpoint), "largest_action": run.largest_action}), flush=True)
 """
 
 
-def train(library: str, agent: str | None, seed: int, device: str | None) -> tuple[Path, float]:
-    """Train in a fresh process; return the checkpoint and the wall time of the whole process [s]."""
+def train(library: str, agent: str | None, seed: int, device: str | None, words: dict) -> tuple[dict, float]:
+    """Train in a fresh process; return what it says of the run, and the wall time of the whole process [s]."""
     start = time.perf_counter()
-    job = [sys.executable, "-c", _CHILD, json.dumps([library, agent, seed, device])]
+    job = [sys.executable, "-c", _CHILD, json.dumps([library, agent, seed, device, words])]
     done = subprocess.run(job, capture_output=True, text=True, check=False)
     wall_s = time.perf_counter() - start
     found = [line for line in done.stdout.splitlines() if line.startswith("RUN ")]
     if not found:
         raise SystemExit(f"{library} seed {seed} failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
-    return Path(found[-1][4:]), wall_s
+    return json.loads(found[-1][4:]), wall_s
 
 
-def judge(library: str, checkpoint: Path, device: str | None) -> dict[str, float | bool]:
-    """Pick one of the last checkpoints by evaluation, and evaluate it over 1024 fresh episodes."""
-    from cartpole_lab import evaluation, policies
-    from cartpole_lab.session import env as session
+def judge(checkpoint: str, device: str | None) -> dict[str, float | bool]:
+    """Evaluate a checkpoint over 1024 fresh episodes."""
+    from cartpole_lab import evaluate
 
-    where = device or session.default_device()
-    found = [checkpoint]
-    if library != "rl_games":  # there train() has picked already
-        saved = [path for path in checkpoint.parent.glob(f"*{checkpoint.suffix}") if re.search(r"\d", path.stem)]
-        found = sorted({checkpoint, *saved}, key=lambda path: path.stat().st_mtime)[-LAST:]
-    tried = {path: evaluation.evaluate(policies.load_policy(path, where), seed=500, device=device) for path in found}
-    best = max(found, key=lambda path: tried[path].mean_return)
-    result = evaluation.evaluate(policies.load_policy(best, where), episodes=1024, seed=1000, device=device)
+    result = evaluate(checkpoint, episodes=1024, seed=1000, device=device)
     return {"return": result.mean_return, "timeouts": result.timeout_share, "solved": result.solved}
 
 
 def table(rows: list[dict]) -> str:
     """Mean and worst of the seeds, a line an entry."""
-    lines = [f"{'library':<18}{'return':>8}{'worst':>8}{'time-outs':>11}{'worst':>9}{'wall s':>8}{'solved':>8}"]
+    head = f"{'library':<18}{'return':>8}{'worst':>8}{'time-outs':>11}{'worst':>9}{'wall s':>8}"
+    lines = [f"{head}{'|action|':>10}{'solved':>8}"]
     for name in dict.fromkeys(row["entry"] for row in rows):
         own = [row for row in rows if row["entry"] == name]
         returns, timeouts = [row["return"] for row in own], [row["timeouts"] for row in own]
         wall = statistics.mean(row["wall_s"] for row in own)
+        largest = max((row.get("largest_action") or float("nan")) for row in own)
         lines.append(
             f"{name:<18}{statistics.mean(returns):>8.3f}{min(returns):>8.3f}{statistics.mean(timeouts):>11.2%}"
-            f"{min(timeouts):>9.2%}{wall:>8.0f}{sum(row['solved'] for row in own):>5} of {len(own)}"
+            f"{min(timeouts):>9.2%}{wall:>8.0f}{largest:>10.2f}{sum(row['solved'] for row in own):>5} of {len(own)}"
         )
     return "\n".join(lines)
 
@@ -95,6 +82,7 @@ def main() -> None:
     parser.add_argument("--libraries", nargs="+", choices=list(ENTRIES), default=list(ENTRIES))
     parser.add_argument("--seeds", nargs="+", type=int, default=[42, 43, 44])
     parser.add_argument("--device", default=None)
+    parser.add_argument("--max_iterations", type=int, help="Train shorter than the agents say, to try the command.")
     parser.add_argument("--keep", action="store_true", help="Add to the runs already in the file.")
     args = parser.parse_args()
     OUT.parent.mkdir(parents=True, exist_ok=True)
@@ -103,9 +91,10 @@ def main() -> None:
     for name in args.libraries:
         library, agent = ENTRIES[name]
         for seed in args.seeds:
-            checkpoint, wall_s = train(library, agent, seed, args.device)
+            words = {"max_iterations": args.max_iterations} if args.max_iterations else {}
+            run, wall_s = train(library, agent, seed, args.device, words)
             row = {"entry": name, "seed": seed, "wall_s": round(wall_s, 1), "cores": cores}
-            row.update(judge(library, checkpoint, args.device))
+            row.update(largest_action=run["largest_action"], **judge(run["checkpoint"], args.device))
             print(row, file=sys.stderr, flush=True)
             rows = [old for old in rows if (old["entry"], old["seed"]) != (name, seed)] + [row]
             OUT.write_text(json.dumps({"machine": platform.platform(), "runs": rows}, indent=1))

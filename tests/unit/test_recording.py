@@ -126,3 +126,25 @@ def test_a_film_that_cannot_be_is_refused(tmp_path: Path, wrong: dict, message: 
     with pytest.raises(UserError, match=message):
         record_video(pd_policy(), tmp_path / "film.mp4", **wrong)
     assert not list(tmp_path.iterdir())
+
+
+def test_several_actions_and_actions_that_are_positions() -> None:
+    """A policy without a mind of its own takes the size of the environment's actions; effort stays in newtons."""
+    from isaaclab.envs.mdp import JointEffortActionCfg, JointPositionActionCfg
+
+    from cartpole_lab import evaluate, random_policy
+    from cartpole_lab.tasks.cartpole_env_cfg import CartpoleEnvCfg
+
+    cfg = CartpoleEnvCfg()
+    cfg.actions.second = JointEffortActionCfg(asset_name="robot", joint_names=["cart_to_pole"], scale=0.1)
+    both = record_rollout(random_policy(0), task_or_cfg=cfg, steps=3, num_envs=2, device="cpu")
+    assert both.actions.shape == (3, 2, 2)
+    assert evaluate(zero_policy, task_or_cfg=cfg, episodes=8, device="cpu").episodes == 8
+
+    cfg = CartpoleEnvCfg()
+    cfg.scene.robot.actuators["cart_actuator"].stiffness = 50.0
+    cfg.actions.joint_effort = JointPositionActionCfg(asset_name="robot", joint_names=["slider_to_cart"], scale=2.0)
+    held = record_rollout(zero_policy, task_or_cfg=cfg, steps=5, num_envs=4, device="cpu")
+    cart = held.joint("slider_to_cart")[0][:-1]
+    assert np.abs(held.effort[1:]).max() > 10.0, "metres are not newtons"
+    assert np.corrcoef(held.effort[1:].ravel(), -cart[1:].ravel())[0, 1] > 0.9, "a spring pulls back to the middle"
