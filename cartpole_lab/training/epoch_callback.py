@@ -1,4 +1,4 @@
-"""The observer that looks in on rl-games after every epoch."""
+"""The callback after every epoch of rl-games: evaluates, chooses the best policy, decides when to stop."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from cartpole_lab.session.finite import check_update
 from cartpole_lab.session.saved_state import undisturbed
 from cartpole_lab.training import stopping
 from cartpole_lab.training.epoch_callback import CURVE_KEYS, EVAL_KEYS
-from cartpole_lab.training.options import TrainOptions
+from cartpole_lab.training.options import EVAL_INTERVAL, TrainOptions
 from cartpole_lab.training.progress import EpochInfo, ProgressLine
 
 
@@ -112,7 +112,7 @@ class LibraryWatch:
         """
         self.env, self.learner, self.meaning, self.options = env, learner, meaning, options
         self.line, self.log_dir, self.count, self.on_epoch = line, log_dir, episodes, on_epoch
-        usual = 3 if options.stop_when_solved else learner.interval
+        usual = EVAL_INTERVAL if options.stop_when_solved else learner.interval
         self.interval = usual if options.eval_interval is None else options.eval_interval
         self.curve: dict[str, list[float]] = {name: [] for name in (*CURVE_KEYS, *EVAL_KEYS)}
         self.began, self.epoch, self.best_score = time.time(), 0, -np.inf

@@ -21,6 +21,8 @@ from cartpole_lab.errors import UserError
 DEFAULT_TASK = "Isaac-Cartpole-v0"
 RUNS = "logs/rl_games"
 """Folder of all runs, unless ``--log_root`` names another."""
+EVAL_INTERVAL = 3
+"""Epochs between evaluations while a training waits to be solved, unless ``--eval_interval`` says."""
 
 
 def option(default: Any, help: str, *, flag: str | None = "", group: str = "", **argparse_words: Any) -> Any:
@@ -65,8 +67,8 @@ class TrainOptions:
     )
     eval_interval: int | None = option(
         None,
-        "epochs between evaluations; 0 for only one at the end (default: 3 with --stop_when_solved, else the agent's "
-        "save_frequency)",
+        "epochs between evaluations; 0 for only one at the end "
+        f"(default: {EVAL_INTERVAL} with --stop_when_solved, else the agent's save_frequency)",
         type=int,
     )
     eval_episodes: int | None = option(

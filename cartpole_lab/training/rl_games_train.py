@@ -36,7 +36,7 @@ from cartpole_lab.training.checkpoints import Keeper, keeping
 from cartpole_lab.training.epoch_callback import CURVE_KEYS, EVAL_KEYS, Watch, make_observer
 from cartpole_lab.training.flags import check_options
 from cartpole_lab.training.libraries import LIBRARIES
-from cartpole_lab.training.options import TrainOptions
+from cartpole_lab.training.options import EVAL_INTERVAL, TrainOptions
 from cartpole_lab.training.progress import EpochInfo, ProgressLine, plot_curve
 from cartpole_lab.training.run_folder import (
     check_epochs,
@@ -218,7 +218,7 @@ def train(
     episodes = options.eval_episodes or (num_envs if cameras else 1024 if num_envs >= 256 else 4 * num_envs)
     eval_interval = options.eval_interval
     if eval_interval is None:
-        eval_interval = 3 if options.stop_when_solved else config.get("save_frequency", 0)
+        eval_interval = EVAL_INTERVAL if options.stop_when_solved else config.get("save_frequency", 0)
     spaces = env.unwrapped.single_observation_space["policy"], env.unwrapped.single_action_space
     trained = {"num_envs": num_envs, "seed": seed, "device": env_cfg.sim.device}
     meaning = Meaning("rl_games", agent, agent_cfg, recorded, spaces[0].shape, spaces[1].shape[0], trained)
