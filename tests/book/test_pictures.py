@@ -44,6 +44,30 @@ def test_a_plot_is_kept_once() -> None:
     assert set(light) == {"image/svg+xml"} and set(heavy) == {"image/png"}
 
 
+@pytest.mark.parametrize("theme, paper", [("light", "f4f6f8"), ("dark", "1d242b")])
+def test_code_can_be_read(theme: str, paper: str) -> None:
+    """Contrast of every colour of the highlighter on its sheet, by WCAG 2: at least 4.5 to 1."""
+    import yaml
+    from pygments.styles import get_style_by_name
+
+    def light(color: str) -> float:
+        parts = [int(color[i : i + 2], 16) / 255 for i in (0, 2, 4)]
+        red, green, blue = (c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["sphinx"]["config"]
+    style = get_style_by_name(config["html_theme_options"][f"pygments_{theme}_style"])
+    kinds = ("Token.Keyword", "Token.Literal", "Token.Name", "Token.Comment", "Token.Operator", "Token.Punctuation")
+    colors = {str(token): found["color"] for token, found in style if found["color"] and str(token).startswith(kinds)}
+    assert len(colors) > 10
+
+    def contrast(color: str) -> float:
+        low, high = sorted((light(color), light(paper)))
+        return (high + 0.05) / (low + 0.05)
+
+    assert {token: color for token, color in colors.items() if contrast(color) < 4.5} == {}
+
+
 def test_folders_of_the_building_machine_are_not_printed() -> None:
     from bookbuild.stage import nobodys_folders
 

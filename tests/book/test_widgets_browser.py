@@ -21,6 +21,17 @@ DESK, PHONE = {"width": 900, "height": 900}, {"width": 390, "height": 844}
 FRAME_MS = 16.0
 ONE_BIG_SLIDE = """([w, name]) => { const i = document.querySelector(`#${w} input[data-name=${name}]`);
   i.value = Number(i.min) + 0.8 * (i.max - i.min); i.dispatchEvent(new Event("input", {bubbles: true})); }"""
+# How many of 40 touches along a line of the playground's stage, at a share of its height, are kept from scrolling.
+TOUCHES = """(height) => { const c = document.querySelector("#playground canvas"), b = c.getBoundingClientRect();
+  let kept = 0;
+  for (let i = 0; i < 40; i++) {
+    const at = { clientX: b.left + (i / 40) * b.width, clientY: b.top + height * b.height };
+    const touches = [new Touch({ identifier: 1, target: c, ...at })];
+    const event = new TouchEvent("touchstart", { cancelable: true, bubbles: true, touches });
+    c.dispatchEvent(event);
+    kept += event.defaultPrevented;
+  }
+  return kept; }"""
 INPUT_TO_PICTURE = """() => new Promise((resolve) => { const began = performance.now();
   const i = document.querySelector("#trainer input[data-name=cart_vel]");
   i.value = Number(i.min) + Math.random() * (i.max - i.min); i.dispatchEvent(new Event("input", {bubbles: true}));
@@ -386,13 +397,15 @@ def test_a_phone_has_room(browser: Any, address: str) -> None:
         visit.show(widget)
         small = visit.page.evaluate(
             """(w) => [...document.querySelectorAll(`#${w} button, #${w} select`)]
-            .filter((b) => b.getClientRects().length && b.getBoundingClientRect().height < 28).length""",
+            .filter((b) => b.getClientRects().length && b.getBoundingClientRect().height < 40).length""",
             widget,
         )
         assert small == 0, f"{widget}: controls too small for a finger"
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     visit.show("playground")
     visit.page.get_by_role("button", name="Push ▶").tap()
+    assert visit.page.evaluate(TOUCHES, 0.97) == 0, "a finger below cart and pole scrolls the page"
+    assert 0 < visit.page.evaluate(TOUCHES, 0.5) < 20, "a finger on the cart holds it, others on the rail scroll"
     if folder := os.environ.get("WIDGET_SHOTS"):
         for widget in ("playground", "mixer", "map", "trainer"):
             visit.show(widget)
