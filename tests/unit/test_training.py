@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -78,8 +79,10 @@ def test_a_callback_can_end_the_training_and_keep_what_was_learned(tmp_path: Pat
         seen.append(info.epoch)
         return info.epoch < 2
 
+    before = threading.active_count()
     run = train(**SMALL, seed=1, max_iterations=50, eval_interval=0, log_root=tmp_path, on_epoch=stop_at_two)
     assert seen == [1, 2] and run.epochs == 2
+    assert threading.active_count() <= before, "TensorBoard's writer stayed"
     assert load_policy(run.checkpoint)(torch.zeros(3, 4)).shape == (3, 1)
 
 
