@@ -17,7 +17,6 @@ The numbers are those of the ordinary step, to the last bit, but for random numb
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import logging
 import traceback
@@ -25,14 +24,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-import warp as wp
-from isaaclab.physics import PhysicsManager
 from isaaclab_newton.physics import NewtonManager
 
 from .baked_values import CLOCKS, BakedValues
 from .masked_events import NotRecordable
 from .step_probe import Undo, aged, capturing, observed
-from .step_segments import NAMES, StepSegments, tree_clone, tree_copy
+from .step_runner import StepRunner
+from .step_segments import NAMES
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +50,7 @@ class Recording:
         self.outputs = [(container, key, container[key]) for container, key, _ in baked.outputs]
 
 
-class RecordedStep:
+class RecordedStep(StepRunner):
     """Takes the place of ``env.step``.
 
     Args:
@@ -62,11 +60,8 @@ class RecordedStep:
     """
 
     def __init__(self, env: Any, say: Callable[[str], None] = logger.warning, graphs: bool = True) -> None:
-        self.env, self.say, self._graphs = env, say, graphs
-        self.ordinary = env.step
-        self.segments = StepSegments(env)
-        self.refused: dict[str, str] = {}
-        """Pieces that run as Isaac Lab runs them, and why."""
+        super().__init__(env, graphs)
+        self.say, self.ordinary = say, env.step
         self.recordings: list[Recording] = []
         self.replays = self.recorded = self.probes = 0
         self._left = ORDINARY_STEPS
@@ -75,7 +70,6 @@ class RecordedStep:
         self._changes: list[int] = []
         self._step = 0
         self._said: set[str] = set()
-        self._log_given: Any = None
 
     def __call__(self, action: torch.Tensor) -> tuple:
         """``env.step(action)``."""
@@ -123,99 +117,6 @@ class RecordedStep:
         if line not in self._said:
             self._said.add(line)
             self.say(line)
-
-    # -- one step, piece by piece -------------------------------------------------------------------------------------
-
-    def _run(self, action: torch.Tensor, run: Callable[[str], None]) -> tuple:
-        """A step whose pieces are run by ``run(name)``."""
-        env, segments = self.env, self.segments
-        if env.obs_buf is not segments.obs:  # env.reset() has handed out its own
-            if segments.obs is None:
-                segments.obs = tree_clone(env.obs_buf)
-            else:
-                tree_copy(segments.obs, env.obs_buf)
-            env.obs_buf = segments.obs
-        if env.extras.get("log") is not self._log_given:
-            segments.last_log = env.extras.get("log")
-        if action.shape[-1] != segments.action.shape[-1]:
-            raise ValueError(
-                f"Invalid action shape, expected: {segments.action.shape[1]}, received: {action.shape[1]}."
-            )
-        segments.action.copy_(action)
-        per_call = env.cfg.decimation // segments.decimation
-        for number in range(segments.decimation):
-            env._sim_step_counter += per_call
-            run("between" if number else "begin")
-            self._physics("between" if number else "begin")
-        env.common_step_counter += 1
-        segments.steps.fill_(env._sim_step_counter // env.cfg.decimation)
-        if segments.last_log is not None:
-            segments.take_log(segments.last_log)
-            segments.last_log = None
-        run("judge")
-        segments.curriculum_done = False
-        info = self._curriculum()
-        run("restart")
-        if "restart" not in self.refused:
-            self._log(info)
-        self._log_given = env.extras.get("log")
-        if env.sim.consume_reset_request():
-            self._reset_the_others()
-        run("ongoing")
-        for recorder in env.video_recorders:
-            recorder.step()
-        run("observe")
-        return tree_clone(segments.obs), env.reward_buf, env.reset_terminated, env.reset_time_outs, env.extras
-
-    def _physics(self, before: str) -> None:
-        manager = NewtonManager
-        direct = (
-            before not in self.refused
-            and self._graphs
-            and manager._graph is not None
-            and not manager._model_changes
-            and not self.env.sim._visualizers
-            and self.env.sim.is_playing()
-            and (manager._is_all_graphable() or not (manager._adapter or manager._post_actuator_callbacks))
-        )
-        if not direct:
-            self.env.sim.step(render=False)
-            return
-        wp.capture_launch(manager._graph)
-        self.env.sim._physics_step_count += 1
-        PhysicsManager._sim_time += self.segments.physics_dt
-        manager._mark_transforms_changed()
-
-    def _curriculum(self) -> dict[str, Any]:
-        """Curriculum terms decide in Python, so the device is waited for where there are any."""
-        env = self.env
-        if "restart" in self.refused or not env.curriculum_manager.active_terms:
-            return {}
-        ids = env.reset_buf.nonzero(as_tuple=False).squeeze(-1).int()
-        if len(ids) == 0:
-            return {}
-        env.curriculum_manager.compute(env_ids=ids)
-        self.segments.curriculum_done = True
-        return env.curriculum_manager.reset(ids)
-
-    def _log(self, info: dict[str, Any]) -> None:
-        """A log of its own for every step: whoever keeps it finds it unchanged later."""
-        segments = self.segments
-        kept = {k: v for k, v in self.env.extras.get("log", {}).items() if k.startswith("Curriculum/")}
-        own = dict(zip(segments.log_names, segments.log.clone().unbind(), strict=True))
-        self.env.extras["log"] = {**own, **kept, **info}
-
-    def _reset_the_others(self) -> None:
-        env = self.env
-        others = (~env.reset_buf).nonzero(as_tuple=False).squeeze(-1).int()
-        if len(others):
-            env.reset_terminated[others.long()] = True
-            env._reset_idx(others)
-
-    def _ordinary_segment(self, name: str) -> None:
-        {"restart": self.segments.restart_by_index, "ongoing": self.segments.ongoing_by_index}.get(
-            name, getattr(self.segments, name)
-        )()
 
     # -- stage 2: under observation -----------------------------------------------------------------------------------
 
@@ -380,15 +281,3 @@ def remove(env: Any) -> None:
 def _close(raw: Any) -> None:
     remove(raw)
     raw.close()
-
-
-@contextlib.contextmanager
-def ordinary(env: Any) -> Iterator[None]:
-    """Let ``env`` step as Isaac Lab does in the block."""
-    raw = env.unwrapped
-    step = vars(raw).pop("step", None)
-    try:
-        yield
-    finally:
-        if step is not None:
-            raw.step = step

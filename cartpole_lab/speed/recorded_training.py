@@ -18,6 +18,7 @@ import torch.distributed as dist
 from rl_games.common.a2c_common import A2CBase, swap_and_flatten01
 from rl_games.common.schedulers import AdaptiveScheduler
 
+from .function_graphs import FunctionGraphs
 from .ppo_update import LeanA2CAgent
 from .rollout_notes import RolloutNotes
 from .switch import on
@@ -36,8 +37,8 @@ class RecordedA2CAgent(LeanA2CAgent):
         self._adaptive = config["lr_schedule"] == "adaptive"  # rl-games forgets it in all processes but the first
         self._kl_threshold = config.get("kl_threshold")
         super().__init__(base_name, params)
-        self._rollout: _Graphs | None = None
-        self._update: _Graphs | None = None
+        self._rollout: FunctionGraphs | None = None
+        self._update: FunctionGraphs | None = None
         self._began = False
 
     # -- what is covered ------------------------------------------------------------------------------------------
@@ -81,7 +82,7 @@ class RecordedA2CAgent(LeanA2CAgent):
         key = self._rollout_key()
         if self._rollout is None or self._rollout.key != key:
             self.notes = RolloutNotes(self)
-            self._rollout = _Graphs(
+            self._rollout = FunctionGraphs(
                 key, self.ppo_device, act=self.notes.act, note=self.notes.note, close=self.notes.close
             )
         notes, graphs, wrapper = self.notes, self._rollout, self.vec_env.env
@@ -214,7 +215,7 @@ class RecordedA2CAgent(LeanA2CAgent):
             pieces[f"minibatch{i}"] = lambda i=i: self._minibatch(i, learn_stats=False)
             if self.normalize_input:
                 pieces[f"first{i}"] = lambda i=i: self._minibatch(i, learn_stats=True)
-        self._update = _Graphs(key, device, **pieces)
+        self._update = FunctionGraphs(key, device, **pieces)
 
     @staticmethod
     def _stats_of(module: Any) -> tuple[torch.Tensor, ...]:
@@ -274,41 +275,3 @@ class RecordedA2CAgent(LeanA2CAgent):
         everything /= self.world_size
         for gradient, part in zip(gradients, everything.split([g.numel() for g in gradients]), strict=True):
             gradient.copy_(part.view_as(gradient))
-
-
-class _Graphs:
-    """Functions of no arguments, each run once as it is and recorded when it is next asked for."""
-
-    def __init__(self, key: tuple, device: str, **functions: Callable[[], None]) -> None:
-        self.key, self._functions = key, functions
-        self._cuda = str(device).startswith("cuda")
-        self._graphs: dict[str, Any] = {}
-        self._warm: set[str] = set()
-        self._pool: Any = None
-
-    def replay(self, name: str) -> None:
-        """Run function ``name``."""
-        if not self._cuda:
-            self._functions[name]()
-        elif name in self._graphs:
-            self._graphs[name].replay()
-        elif name not in self._warm:
-            self._warm.add(name)  # what is allocated or compiled once is not part of the recording
-            self._functions[name]()
-        else:
-            self._record(name)
-            self._graphs[name].replay()
-
-    def _record(self, name: str) -> None:
-        if self._pool is None:
-            self._pool, self._stream = torch.cuda.graph_pool_handle(), torch.cuda.Stream()
-        self._stream.wait_stream(torch.cuda.current_stream())
-        graph = torch.cuda.CUDAGraph()
-        try:
-            with torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"):
-                self._functions[name]()
-        except BaseException:
-            for generator in torch.cuda.default_generators:
-                generator.graphsafe_set_state(generator.clone_state())
-            raise
-        self._graphs[name] = graph

@@ -35,8 +35,6 @@ STILL_LONG = {
     "policies.checkpoint",
     "policies.runs",
     "session.env",
-    "speed.recorded_step",
-    "speed.recorded_training",
     "training.rl_games_train",
 }
 """What the rules found when they came; nothing may be added."""

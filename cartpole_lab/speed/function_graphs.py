@@ -1,0 +1,46 @@
+"""Functions without arguments as CUDA graphs, each recorded at its second call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+
+class FunctionGraphs:
+    """Functions of no arguments, each run once as it is and recorded when it is next asked for."""
+
+    def __init__(self, key: tuple, device: str, **functions: Callable[[], None]) -> None:
+        self.key, self._functions = key, functions
+        self._cuda = str(device).startswith("cuda")
+        self._graphs: dict[str, Any] = {}
+        self._warm: set[str] = set()
+        self._pool: Any = None
+
+    def replay(self, name: str) -> None:
+        """Run function ``name``."""
+        if not self._cuda:
+            self._functions[name]()
+        elif name in self._graphs:
+            self._graphs[name].replay()
+        elif name not in self._warm:
+            self._warm.add(name)  # what is allocated or compiled once is not part of the recording
+            self._functions[name]()
+        else:
+            self._record(name)
+            self._graphs[name].replay()
+
+    def _record(self, name: str) -> None:
+        if self._pool is None:
+            self._pool, self._stream = torch.cuda.graph_pool_handle(), torch.cuda.Stream()
+        self._stream.wait_stream(torch.cuda.current_stream())
+        graph = torch.cuda.CUDAGraph()
+        try:
+            with torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"):
+                self._functions[name]()
+        except BaseException:
+            for generator in torch.cuda.default_generators:
+                generator.graphsafe_set_state(generator.clone_state())
+            raise
+        self._graphs[name] = graph
