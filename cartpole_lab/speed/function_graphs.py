@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from cartpole_lab.session.held_output import announce
+
 
 class FunctionGraphs:
     """Functions of no arguments, each run once as it is and recorded when it is next asked for."""
@@ -20,18 +22,18 @@ class FunctionGraphs:
 
     def replay(self, name: str) -> None:
         """Run function ``name``."""
-        if not self._cuda:
-            self._functions[name]()
-        elif name in self._graphs:
+        if name in self._graphs:
             self._graphs[name].replay()
-        elif name not in self._warm:
+        elif not self._cuda or name not in self._warm:
             self._warm.add(name)  # what is allocated or compiled once is not part of the recording
             self._functions[name]()
-        else:
-            self._record(name)
+        elif self._record(name):
             self._graphs[name].replay()
+        else:
+            self._functions[name]()
 
-    def _record(self, name: str) -> None:
+    def _record(self, name: str) -> bool:
+        """Record function ``name``; one that cannot be recorded is called from now on, and that is said."""
         if self._pool is None:
             self._pool, self._stream = torch.cuda.graph_pool_handle(), torch.cuda.Stream()
         self._stream.wait_stream(torch.cuda.current_stream())
@@ -39,8 +41,11 @@ class FunctionGraphs:
         try:
             with torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"):
                 self._functions[name]()
-        except BaseException:
-            for generator in torch.cuda.default_generators:
+        except RuntimeError as error:
+            for generator in torch.cuda.default_generators:  # a capture that fails leaves them in the midst of it
                 generator.graphsafe_set_state(generator.clone_state())
-            raise
+            self._cuda = False
+            announce(f"this training is not recorded from here on: {name}: {str(error).splitlines()[0]}")
+            return False
         self._graphs[name] = graph
+        return True

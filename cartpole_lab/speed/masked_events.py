@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 import warp as wp
+from isaaclab_newton.physics import NewtonManager
 from torch.utils._python_dispatch import TorchDispatchMode
 
 MASKED_WRITERS = (
@@ -38,6 +39,10 @@ LAZY_MODULES = ("isaaclab_newton.assets.", "isaaclab.assets.", "isaaclab_newton.
 """Modules whose launches fill buffers that are derived from the state (or are the masked writers themselves)."""
 
 
+def _nothing(*args: Any, **kwargs: Any) -> None:
+    """Stands for a method that has nothing left to do."""
+
+
 class NotRecordable(RuntimeError):
     """Something in a step can only run as Isaac Lab runs it; the message says what and why."""
 
@@ -57,6 +62,8 @@ class MaskedEvents:
         self._all_ids_64 = self.all_ids.long()
         self._joint_masks: dict[Any, tuple[Any, wp.array]] = {}
         self._writing = 0
+        self._marked = False
+        self._last_mask: torch.Tensor | None = None
         self._assets = [
             asset
             for kind in ("articulations", "rigid_objects", "deformable_objects", "rigid_object_collections")
@@ -75,6 +82,8 @@ class MaskedEvents:
         Raises:
             NotRecordable: It writes in a way that knows no mask.
         """
+        self._marked = self._marked and mask is self._last_mask
+        self._last_mask = mask
         function = cfg.func if inspect.isfunction(cfg.func) else type(cfg.func)
         ours = function.__module__.startswith("isaaclab.envs.mdp")  # takes a slice, which saves a gather
         ids = slice(None) if ours and not wide else self._all_ids_64 if wide else self.all_ids
@@ -127,11 +136,25 @@ class MaskedEvents:
                     kwargs[key] = full
             self._writing += 1
             try:
-                method(env_mask=mask, **kwargs)
+                with self._marked_once():
+                    method(env_mask=mask, **kwargs)
             finally:
                 self._writing -= 1
 
         return write
+
+    @contextlib.contextmanager
+    def _marked_once(self) -> Iterator[None]:
+        """Worlds of a mask are marked for new kinematics by the first write; the others need not say it again."""
+        if not self._marked:
+            yield
+            self._marked = True
+            return
+        invalidate, NewtonManager.invalidate_fk = vars(NewtonManager)["invalidate_fk"], _nothing
+        try:
+            yield
+        finally:
+            NewtonManager.invalidate_fk = invalidate
 
     def _joint_mask(self, asset: Any, joint_ids: Any) -> wp.array:
         key = joint_ids.data_ptr() if isinstance(joint_ids, torch.Tensor) else str(joint_ids)
@@ -180,6 +203,11 @@ class _NoForeignWrites(TorchDispatchMode):
         self._events = events
         self._own: set[int] = set()
         self._kept: list[Any] = []  # as long as the storage lives, its address is not given out again
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """PyTorch would ask its compiler to leave this alone, and import it for that: five seconds."""
+        return False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}

@@ -125,6 +125,7 @@ class RecordedStep(StepRunner):
         self.probes += 1
         if self._tried is None or self._tried.changed() is not None:
             self.refused = {}
+        self.segments.hand_over()
         for name, why in (("restart", self.segments.why_not_masked()), ("ongoing", self.segments.why_not_ongoing())):
             if why:
                 self._refuse(name, why)
@@ -156,14 +157,18 @@ class RecordedStep(StepRunner):
 
     def _piece(self, name: str) -> None:
         getattr(self.segments, name)()
-        if name in ("begin", "between"):
+        if name == "begin":
             self.segments.settle()
+        elif name == "between" and NewtonManager.kinematics_dirty:
+            raise NotRecordable("an action writes the state of a joint before a physics step")
 
     # -- stage 3 ------------------------------------------------------------------------------------------------------
 
     def _record(self) -> Recording | None:
         graphs, kept = {}, _clocks(self.env)
-        pieces = [n for n in NAMES if n not in self.refused and (n != "between" or self.segments.decimation > 1)]
+        idle = {"between"} if self.segments.decimation == 1 else set()
+        idle |= set() if self.segments.has_interval_events else {"ongoing"}
+        pieces = [n for n in NAMES if n not in self.refused and n not in idle]
         before = BakedValues(self.env)
         try:
             with capturing(self._graphs) as capture:
@@ -202,6 +207,8 @@ class RecordedStep(StepRunner):
             graph = graphs.get(name)
             if name == "restart" and self.segments.curriculum_done:  # which may have changed anything
                 broken = broken or recording.baked.changed() is not None
+            if graph is None and name not in self.refused:
+                return  # nothing to do
             if graph is None:
                 self._ordinary_segment(name)
                 broken = broken or recording.baked.changed() is not None

@@ -132,7 +132,7 @@ class RolloutNotes:
         agent, buffers = self.agent, self.agent.experience_buffer.tensor_dict
         mu, logstd, value = self._network()
         sigma = logstd.exp()
-        actions = torch.normal(mu, sigma)
+        actions = torch.empty_like(mu).normal_().mul_(sigma).add_(mu)  # torch.normal, without its look at sigma
         surprise = 0.5 * (((actions - mu) / sigma) ** 2).sum(dim=-1) + _HALF_LOG_2PI * mu.shape[-1] + logstd.sum(dim=-1)
         noted = {"obses": self.obs, "dones": self.dones, "actions": actions, "neglogpacs": surprise}
         noted |= {"values": value, "mus": mu, "sigmas": sigma}
@@ -179,7 +179,7 @@ class RolloutNotes:
     def close(self) -> None:
         """Returns of the rollout, by rl-games' generalized advantage estimation."""
         agent, buffers = self.agent, self.agent.experience_buffer.tensor_dict
-        mu, logstd, last = self._network()
-        torch.normal(mu, logstd.exp())  # rl-games draws actions there too: the random stream goes on alike
+        mu, _, last = self._network()
+        torch.empty_like(mu).normal_()  # rl-games draws actions there too: the random stream goes on alike
         dones, values, rewards = buffers["dones"].float(), buffers["values"], buffers["rewards"]
         self.returns.copy_(agent.discount_values(self.dones.float(), last, dones, values, rewards) + values)

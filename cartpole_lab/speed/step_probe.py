@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import types
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -115,7 +116,9 @@ def _no_waiting(cuda: bool) -> Iterator[None]:
     if not cuda:
         yield
         return
-    torch.cuda.set_sync_debug_mode("error")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTorch says that it may not find everything; capturing would
+        torch.cuda.set_sync_debug_mode("error")
     try:
         yield
     finally:

@@ -10,7 +10,8 @@ import warp as wp
 from isaaclab.physics import PhysicsManager
 from isaaclab_newton.physics import NewtonManager
 
-from .step_segments import StepSegments, tree_clone, tree_copy
+from .step_segments import StepSegments
+from .tensor_trees import tree_clone, tree_copy
 
 
 class StepRunner:

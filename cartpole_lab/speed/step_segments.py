@@ -24,6 +24,7 @@ from isaaclab.utils import index_fill_
 from isaaclab_newton.physics import NewtonManager
 
 from .masked_events import MaskedEvents, NotRecordable
+from .tensor_trees import tree_clone, tree_copy
 
 NAMES = ("begin", "between", "judge", "restart", "ongoing", "observe")
 _STATELESS = (ImplicitActuator, IdealPDActuator, DCMotor)
@@ -37,9 +38,10 @@ class StepSegments:
         self.env = env
         n, device = env.num_envs, env.device
         self.action = torch.zeros(n, env.action_manager.total_action_dim, device=device)
-        self.mask = torch.zeros(n, dtype=torch.bool, device=device)
+        self.mask = self.reset_buf = torch.zeros(n, dtype=torch.bool, device=device)
         self.mask_wp = wp.from_torch(self.mask)
-        self.reset_buf = torch.zeros(n, dtype=torch.bool, device=device)
+        self.last_restart = torch.zeros(n, dtype=torch.int32, device=device)
+        """Step of the environment at which each restarted last with a mask."""
         self.steps = torch.zeros(1, dtype=torch.int32, device=device)
         """Steps of the environment so far, for the recording."""
         self.events = MaskedEvents(env)
@@ -186,7 +188,6 @@ class StepSegments:
     def restart(self) -> None:
         """``_reset_idx`` for the environments of the mask, in Isaac Lab's order."""
         env, mask = self.env, self.mask
-        mask.copy_(env.reset_buf)
         for asset in (*env.scene.articulations.values(), *env.scene.rigid_objects.values()):
             asset.instantaneous_wrench_composer.reset(env_mask=self.mask_wp)
             asset.permanent_wrench_composer.reset(env_mask=self.mask_wp)
@@ -204,7 +205,7 @@ class StepSegments:
         values = torch.stack(list(new.values()))
         if self.log is None or self.log_names != list(new):
             self.log_names, self.log = list(new), values.clone()
-        self.log.copy_(torch.where(mask.any(), values, self.log))
+        torch.where(mask.any(), values, self.log, out=self.log)
 
     def take_log(self, log: dict[str, Any]) -> None:
         """Start from the numbers of another log with the same names."""
@@ -217,12 +218,20 @@ class StepSegments:
                 self.log.copy_(torch.stack(values))
 
     def _reset_events(self) -> None:
-        events = self.env.event_manager
-        for index, (name, cfg) in enumerate(self._events("reset")):
-            last = events._reset_term_last_triggered_step_id[index]
-            last.copy_(torch.where(self.mask, self.steps.to(last.dtype), last))
-            index_fill_(events._reset_term_last_triggered_once[index], self.mask, True)
+        torch.where(self.mask, self.steps, self.last_restart, out=self.last_restart)
+        for name, cfg in self._events("reset"):
             self._call(f"event {name}", cfg, self.mask)
+
+    def hand_over(self) -> None:
+        """Write down for Isaac Lab when its events were last called: it asks if they are to keep a distance."""
+        events = self.env.event_manager
+        for last, once in zip(
+            getattr(events, "_reset_term_last_triggered_step_id", ()),
+            getattr(events, "_reset_term_last_triggered_once", ()),
+            strict=True,
+        ):
+            torch.maximum(last, self.last_restart, out=last)
+            once |= self.last_restart > 0
 
     def _call(self, name: str, cfg: Any, mask: torch.Tensor, wide: bool = False) -> None:
         try:
@@ -236,6 +245,11 @@ class StepSegments:
         sums = torch.where(mask, rewards._episode_sum_buf, 0.0).sum(dim=0) / count / self.env.max_episode_length_s
         rewards._episode_sum_buf.masked_fill_(mask, 0.0)
         return {f"Episode_Reward/{name}": sums[i] for i, name in enumerate(rewards._term_names)}
+
+    @property
+    def has_interval_events(self) -> bool:
+        """Whether *ongoing* does anything with masks."""
+        return bool(self._events("interval"))
 
     def why_not_ongoing(self) -> str | None:
         """What stands against *ongoing* with masks."""
@@ -259,7 +273,7 @@ class StepSegments:
     def _draw_interval(self, index: int, cfg: Any, mask: torch.Tensor) -> None:
         lower, upper = cfg.interval_range_s
         left = self.env.event_manager._interval_term_time_left[index]
-        left.copy_(torch.where(mask, torch.rand_like(left) * (upper - lower) + lower, left))
+        torch.where(mask, torch.rand_like(left) * (upper - lower) + lower, left, out=left)
 
     # -- physics ----------------------------------------------------------------------------------------------------
 
@@ -278,17 +292,3 @@ def _nothing_twice(manager: Any, done: bool) -> Iterator[None]:
         yield
     finally:
         vars(manager).pop("compute", None)
-
-
-def tree_clone(value: Any) -> Any:
-    """A copy of a tensor, or of a dictionary of such."""
-    return {k: tree_clone(v) for k, v in value.items()} if isinstance(value, dict) else value.clone()
-
-
-def tree_copy(to: Any, value: Any) -> None:
-    """Copy a tensor, or a dictionary of such, in place."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            tree_copy(to[key], item)
-    else:
-        to.copy_(value)
