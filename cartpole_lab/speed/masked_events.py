@@ -63,12 +63,15 @@ class MaskedEvents:
         self._joint_masks: dict[Any, tuple[Any, wp.array]] = {}
         self._writing = 0
         self._marked = False
-        self._last_mask: torch.Tensor | None = None
         self._assets = [
             asset
             for kind in ("articulations", "rigid_objects", "deformable_objects", "rigid_object_collections")
             for asset in getattr(env.scene, kind, {}).values()
         ]
+
+    def begin(self) -> None:
+        """Calls for another mask follow, or for another step."""
+        self._marked = False
 
     def call(self, cfg: Any, mask: torch.Tensor, *, watched: bool, wide: bool = False) -> None:
         """Call an event term.
@@ -82,8 +85,6 @@ class MaskedEvents:
         Raises:
             NotRecordable: It writes in a way that knows no mask.
         """
-        self._marked = self._marked and mask is self._last_mask
-        self._last_mask = mask
         function = cfg.func if inspect.isfunction(cfg.func) else type(cfg.func)
         ours = function.__module__.startswith("isaaclab.envs.mdp")  # takes a slice, which saves a gather
         ids = slice(None) if ours and not wide else self._all_ids_64 if wide else self.all_ids
@@ -146,7 +147,7 @@ class MaskedEvents:
     @contextlib.contextmanager
     def _marked_once(self) -> Iterator[None]:
         """Worlds of a mask are marked for new kinematics by the first write; the others need not say it again."""
-        if not self._marked:
+        if not (self._marked and NewtonManager.kinematics_dirty):  # or somebody has looked meanwhile
             yield
             self._marked = True
             return

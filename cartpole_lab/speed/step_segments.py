@@ -211,7 +211,8 @@ class StepSegments:
         """Start from the numbers of another log with the same names."""
         names = self.log_names or [name for name in log if not name.startswith("Curriculum/")]
         if all(name in log for name in names):
-            values = [torch.as_tensor(log[name], device=self.env.device, dtype=torch.float32) for name in names]
+            device = self.env.device  # an observer may have given a number another shape
+            values = [torch.as_tensor(log[name], device=device, dtype=torch.float32).reshape(()) for name in names]
             if self.log is None:
                 self.log_names, self.log = names, torch.stack(values)
             else:
@@ -219,6 +220,7 @@ class StepSegments:
 
     def _reset_events(self) -> None:
         torch.where(self.mask, self.steps, self.last_restart, out=self.last_restart)
+        self.events.begin()
         for name, cfg in self._events("reset"):
             self._call(f"event {name}", cfg, self.mask)
 
@@ -267,6 +269,7 @@ class StepSegments:
             left = events._interval_term_time_left[index]
             left -= self.env.step_dt
             due = left < 1e-6
+            self.events.begin()
             self._draw_interval(index, cfg, due)
             self._call(f"event {name}", cfg, due, wide=True)
 
