@@ -12,11 +12,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from cartpole_lab.export import weights_of
-from cartpole_lab.policies import load_policy
-from cartpole_lab.recording import record_rollout
-from cartpole_lab.training import TrainingRun, train
-from cartpole_lab.widgets._data import DEFAULT_WEIGHTS, film_of, summarise
+from cartpole_lab.policies.export import weights_of
+from cartpole_lab.policies.loading import load_policy
+from cartpole_lab.teaching.widgets._data import DEFAULT_WEIGHTS, film_of, summarise
+from cartpole_lab.training.rl_games_train import TrainingRun, train
+from cartpole_lab.video.rollout import record_rollout
 
 HERE = Path(__file__).parent
 AGENT = "rl_games_fast_cfg_entry_point"
@@ -69,7 +69,7 @@ def main() -> None:
             chosen = dict(zip(GRID, values, strict=True))
             run = _train(logs, chosen, EPOCHS)
             weights = {**DEFAULT_WEIGHTS, **chosen}
-            results.append({**summarise(run, weights, {}), "film": _film(run)})
+            results.append({**summarise(run, weights, {}), "film": _film(run), "actor": None})
             print(f"{chosen}: time-outs {run.evaluation.timeout_share:.3f}", flush=True)
         _write("grid.json", {"settings": settings, "axes": GRID, "results": results})
 
