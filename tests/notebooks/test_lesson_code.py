@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -76,3 +77,21 @@ def test_the_comparison_sees_a_changed_weight() -> None:
     ours = "class R:\n    '''doc'''\n    # comment\n    alive = Term(weight=1.0)\n"
     assert normalised(definitions(ours)[0]) == normalised(definitions("class R:\n    alive = Term(weight=1.0)\n")[0])
     assert normalised(definitions(ours)[0]) != normalised(definitions("class R:\n    alive = Term(weight=2.0)\n")[0])
+
+
+def test_every_flag_of_train_is_run() -> None:
+    """By a lesson's code, or by the Makefile's main job; what needs several GPUs stands in lesson 11 as a command."""
+    import nbformat
+
+    from cartpole_lab.cli import build_parser
+
+    commands = next(a for a in build_parser()._actions if hasattr(a, "choices") and a.choices and "train" in a.choices)
+    flags = {word for a in commands.choices["train"]._actions if a.help for word in a.option_strings} - {"-h", "--help"}
+    run = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
+        cells = nbformat.read(path, as_version=4).cells
+        run += "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+        run += "\n".join(c.source for c in cells if c.cell_type == "markdown" and "--distributed" in c.source)
+    missing = {flag for flag in flags if not re.search(rf"{flag}(?![\w-])", run)}
+    missing -= {flag for flag in missing if re.search(rf"\b{flag.lstrip('-').replace('-', '_')}=", run)}  # in Python
+    assert not missing, f"no lesson runs {sorted(missing)}"
