@@ -186,8 +186,8 @@ def test_rl_games_trains_without_the_compiler_which_works_afterwards() -> None:
 def test_networks_that_are_compiled_get_the_compiler() -> None:
     run_fresh(
         "import sys\n"
-        "from cartpole_lab.speed.startup import import_rl_games\n"
-        "with import_rl_games(compiled=True):\n"
+        "from cartpole_lab.speed.startup import import_rl_games, quick_imports\n"
+        "with quick_imports(), import_rl_games(compiled=True):\n"
         "    from rl_games.torch_runner import Runner\n"
         "assert sys.modules['torch._dynamo'].__file__\n"
         "assert sys.modules['torch._dynamo'].config.cache_size_limit == 64\n"
