@@ -187,11 +187,16 @@ def write_mp4(frames: Iterable[np.ndarray], path: Path, *, fps: int, poster_s: f
     from PIL import Image
 
     writer = None
+    parts = {
+        path: path.with_name(f".{path.stem}.part.mp4"),
+        path.with_suffix(".png"): path.with_name(f".{path.stem}.part.png"),
+    }
+    film, poster = parts.values()
     try:
         for index, frame in enumerate(frames):
             if writer is None:
                 writer = imageio_ffmpeg.write_frames(
-                    str(path),
+                    str(film),
                     (frame.shape[1], frame.shape[0]),
                     fps=fps,
                     codec="libx264",
@@ -201,7 +206,14 @@ def write_mp4(frames: Iterable[np.ndarray], path: Path, *, fps: int, poster_s: f
                 writer.send(None)
             writer.send(np.ascontiguousarray(frame))
             if index == int(poster_s * fps):
-                Image.fromarray(frame).save(path.with_suffix(".png"), optimize=True)
+                Image.fromarray(frame).save(poster, optimize=True)
+        if writer is not None:
+            writer.close()
+        for done, part in parts.items():  # a film that was broken off never stands under its final name
+            if part.is_file():
+                part.replace(done)
     finally:
         if writer is not None:
             writer.close()
+        for part in parts.values():
+            part.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cartpole_lab.evaluation import check_fits, settings_for
+from cartpole_lab.files import write_whole
 from cartpole_lab.policies.by_hand import for_env
 from cartpole_lab.policies.checkpoint import Checkpoint
 from cartpole_lab.policies.loading import load_policy
@@ -110,14 +112,18 @@ class Rollout:
         return np.where(ended.any(axis=0), ended.argmax(axis=0) + 1, self.steps)
 
     def save(self, path: str | Path) -> Path:
-        """Write everything to one compressed ``.npz`` file and return its path."""
-        path = Path(path).with_suffix(".npz")
+        """Write everything to one compressed ``.npz`` file, whole or not at all, and return its path.
+
+        ``.npz`` is put behind a name that lacks it: ``run.v1`` becomes ``run.v1.npz``.
+        """
+        path = Path(path)
+        path = path if path.suffix == ".npz" else path.with_name(f"{path.name}.npz")
         path.parent.mkdir(parents=True, exist_ok=True)
         arrays = {f.name: np.asarray(getattr(self, f.name)) for f in fields(self) if f.name not in _DICTS}
         for name in _DICTS:
             arrays |= {f"{name}/{key}": np.asarray(value) for key, value in getattr(self, name).items()}
-        np.savez_compressed(path, **arrays)
-        return path
+        np.savez_compressed(content := io.BytesIO(), **arrays)
+        return write_whole(path, content.getvalue())
 
     @classmethod
     def load(cls, path: str | Path) -> Rollout:

@@ -148,3 +148,22 @@ def test_several_actions_and_actions_that_are_positions() -> None:
     cart = held.joint("slider_to_cart")[0][:-1]
     assert np.abs(held.effort[1:]).max() > 10.0, "metres are not newtons"
     assert np.corrcoef(held.effort[1:].ravel(), -cart[1:].ravel())[0, 1] > 0.9, "a spring pulls back to the middle"
+
+
+def test_two_rollouts_with_a_dot_in_their_names_are_two_files(tmp_path: Path, rollout: Rollout) -> None:
+    first, second = (rollout.save(tmp_path / name) for name in ("run.v1", "run.v2.npz"))
+    assert [first.name, second.name] == ["run.v1.npz", "run.v2.npz"]
+    assert Rollout.load(first).joint_names == rollout.joint_names
+
+
+def test_a_film_that_is_broken_off_never_has_its_final_name(tmp_path: Path) -> None:
+    from cartpole_lab.video.film_camera import write_mp4
+
+    def frames():
+        for _ in range(8):
+            yield np.zeros((32, 32, 3), np.uint8)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_mp4(frames(), tmp_path / "film.mp4", fps=30, poster_s=0.0)
+    assert list(tmp_path.iterdir()) == []
