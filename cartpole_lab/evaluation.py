@@ -17,7 +17,8 @@ from cartpole_lab.policies.by_hand import for_env
 from cartpole_lab.policies.checkpoint import Checkpoint
 from cartpole_lab.policies.loading import load_policy
 from cartpole_lab.policies.network import NetworkPolicy, Policy
-from cartpole_lab.policies.runs import Run, open_any
+from cartpole_lab.policies.runs import Run
+from cartpole_lab.policies.selectors import open_any
 from cartpole_lab.session.env import DEFAULT_TASK, make_env
 from cartpole_lab.session.episodes import Round, has_time_out, play_round
 from cartpole_lab.tasks.success import STOP_MARGIN, Criterion, Verdict, criterion_of, stop_failures

@@ -75,7 +75,7 @@ def named(args: argparse.Namespace, words: list[str]) -> Named:
 
 
 def _named(args: argparse.Namespace, words: list[str]) -> Named:
-    from cartpole_lab.policies.runs import find_checkpoint
+    from cartpole_lab.policies.selectors import find_checkpoint
     from cartpole_lab.session.env import check_task, configure
     from cartpole_lab.session.recorded import describe, differences, record
 

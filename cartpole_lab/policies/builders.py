@@ -19,7 +19,7 @@ from torch import nn
 
 from cartpole_lab import shortcuts
 from cartpole_lab.errors import UserError
-from cartpole_lab.policies.checkpoint import Meaning
+from cartpole_lab.policies.meaning import Meaning
 from cartpole_lab.policies.network import NetworkPolicy
 
 ALGORITHM = "a2c_continuous"

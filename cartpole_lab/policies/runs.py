@@ -1,4 +1,4 @@
-"""Runs: the folder that a training leaves behind, read as one object, and the checkpoint that a word names.
+"""Runs: the folder that a training leaves behind, read as one object.
 
 A run records which of its checkpoints is the best and why. A folder of Isaac Lab's own ``isaaclab train`` records no
 such
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from cartpole_lab.errors import UserError
 from cartpole_lab.files import write_whole
-from cartpole_lab.policies.checkpoint import Checkpoint, open_checkpoint, safe_yaml
+from cartpole_lab.policies.checkpoint import Checkpoint, open_checkpoint
+from cartpole_lab.policies.meaning import safe_yaml
 
 if TYPE_CHECKING:
     import numpy as np
 
-SELECTORS = ("best", "latest")
 RECORD = "checkpoints.json"
 """File of a run that lists its checkpoints, and says which is the best and why."""
 _PATTERNS = {
@@ -185,7 +185,7 @@ class Run:
         Raises:
             UserError: The run has none that can be read.
         """
-        say = say or _to_stderr
+        say = say or to_stderr
         best = self.best
         wanted = (best.path if best else None) if which == "best" else self.latest
         reasons = [] if wanted else [f"run {self.log_dir.name} records no {which} checkpoint"]
@@ -242,107 +242,10 @@ class Run:
         return path.relative_to(self.log_dir).as_posix()
 
 
-def find_runs(
-    log_root: str | Path, *, task: str | None = None, agent: str | None = None, library: str | None = None
-) -> list[Run]:
-    """All runs below a folder, the newest first.
-
-    Args:
-        log_root: The folder; runs may lie a few folders deep.
-        task, agent, library: What the run must have trained; None for any.
-    """
-    runs = []
-    for log_dir in _folders(Path(log_root)):
-        try:
-            run = Run.open(log_dir)
-        except UserError:
-            continue
-        if task in (None, run.task) and agent in (None, run.agent) and library in (None, run.library):
-            runs.append(run)
-    return sorted(runs, key=lambda run: (run.created_at, run.log_dir.name), reverse=True)
-
-
-def find_checkpoint(
-    which: str | Path,
-    *,
-    log_root: str | Path,
-    task: str | None = None,
-    agent: str | None = None,
-    library: str | None = None,
-    agent_cfg: str | Path | None = None,
-    say: Callable[[str], None] | None = None,
-) -> Checkpoint:
-    """Read the checkpoint that a word or a path names.
-
-    Args:
-        which: ``"best"`` or ``"latest"`` of the newest run, a file, or the folder of a run, which stands for its best.
-        log_root: Folder that holds the runs.
-        task, agent, library: What the run must have trained; None for any. A path is not held against them.
-        agent_cfg: The agent's settings as YAML, for a file that doesn't carry them.
-        say: Called with a line where another checkpoint is taken than the word names; by default it goes to stderr.
-
-    Raises:
-        UserError: There is none that can be read.
-    """
-    if str(which) not in SELECTORS:
-        return open_any(which, agent_cfg=agent_cfg, task=task, say=say)
-    say = say or _to_stderr
-    runs = find_runs(log_root, task=task, agent=agent, library=library)
-    for run in runs:
-        if not run.checkpoints:
-            if len(runs) > 1:
-                say(f"run {run.log_dir.name} has no checkpoint: looking at an older one")
-            continue
-        try:
-            return run.load(str(which), say=say)
-        except UserError as error:
-            say(f"{error}: looking at an older run")
-    of = f" of {task}" if task else ""
-    by = f" by {agent}" if agent else ""
-    raise UserError(
-        f"no {which} checkpoint{of}{by} in {str(log_root)!r}: run `cartpole-lab train` first, name the folder of the "
-        "runs with --log_root, or give a path"
-    )
-
-
-def open_any(
-    path: str | Path | Checkpoint | Run,
-    *,
-    agent_cfg: str | Path | None = None,
-    task: str | None = None,
-    say: Callable[[str], None] | None = None,
-) -> Checkpoint:
-    """Read a checkpoint from its file, or the best one of a run from its folder.
-
-    Raises:
-        UserError: It is neither, or can't be read.
-    """
-    if isinstance(path, Checkpoint):
-        return path
-    if isinstance(path, Run):
-        return path.load("best", say=say)
-    if Path(path).is_dir():
-        return Run.open(path).load("best", say=say)
-    return open_checkpoint(path, agent_cfg=agent_cfg, task=task)
-
-
-def _folders(root: Path, depth: int = 3) -> Iterator[Path]:
-    """Folders below a root that hold a ``run.json``, the root too; what cannot be looked into is passed by."""
-    try:
-        if (root / "run.json").is_file():
-            yield root
-        elif depth:
-            for folder in root.iterdir():
-                if folder.is_dir() and not folder.is_symlink():
-                    yield from _folders(folder, depth - 1)
-    except OSError:
-        return
-
-
 def _last_number(path: Path) -> int:
     digits = "".join(c if c.isdigit() else " " for c in path.stem).split()
     return int(digits[-1]) if digits else -1
 
 
-def _to_stderr(line: str) -> None:
+def to_stderr(line: str) -> None:
     print(line, file=sys.stderr)

@@ -17,7 +17,8 @@ import torch
 
 from cartpole_lab.errors import UserError
 from cartpole_lab.files import write_whole
-from cartpole_lab.policies.checkpoint import Meaning, packed
+from cartpole_lab.policies.checkpoint import packed
+from cartpole_lab.policies.meaning import Meaning
 from cartpole_lab.policies.runs import Best, Run
 from cartpole_lab.training.going_on import ENTRY, stand, standing
 

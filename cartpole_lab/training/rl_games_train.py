@@ -25,7 +25,7 @@ from cartpole_lab import shortcuts
 from cartpole_lab.evaluation import Evaluation, run_episodes
 from cartpole_lab.files import write_whole
 from cartpole_lab.policies.builders import check_rl_games
-from cartpole_lab.policies.checkpoint import Meaning
+from cartpole_lab.policies.meaning import Meaning
 from cartpole_lab.session.env import close_env, open_env
 from cartpole_lab.session.finite import NotFinite, guarded
 from cartpole_lab.session.held_output import quietly

@@ -13,7 +13,7 @@ from typing import Any
 from cartpole_lab.errors import UserError
 from cartpole_lab.files import check_name, write_whole
 from cartpole_lab.policies.checkpoint import Checkpoint
-from cartpole_lab.policies.runs import find_checkpoint
+from cartpole_lab.policies.selectors import find_checkpoint
 from cartpole_lab.session import overrides
 from cartpole_lab.session.env import DEFAULT_AGENT, DEFAULT_TASK, configure, default_presets, has_camera
 from cartpole_lab.session.held_output import announce

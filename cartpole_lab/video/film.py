@@ -11,7 +11,8 @@ import numpy as np
 from cartpole_lab.errors import UserError
 from cartpole_lab.evaluation import settings_for
 from cartpole_lab.policies.checkpoint import Checkpoint
-from cartpole_lab.policies.runs import Run, open_any
+from cartpole_lab.policies.runs import Run
+from cartpole_lab.policies.selectors import open_any
 from cartpole_lab.session.env import check_device, check_num_envs, configure, make_env
 from cartpole_lab.session.held_output import quietly
 from cartpole_lab.session.recorded import EnvSettings

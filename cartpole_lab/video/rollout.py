@@ -15,7 +15,8 @@ from cartpole_lab.files import write_whole
 from cartpole_lab.policies.by_hand import for_env
 from cartpole_lab.policies.checkpoint import Checkpoint
 from cartpole_lab.policies.loading import load_policy
-from cartpole_lab.policies.runs import Run, open_any
+from cartpole_lab.policies.runs import Run
+from cartpole_lab.policies.selectors import open_any
 from cartpole_lab.session.env import make_env
 
 if TYPE_CHECKING:

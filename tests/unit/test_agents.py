@@ -9,7 +9,7 @@ import torch
 
 from cartpole_lab.errors import UserError
 from cartpole_lab.policies import build_policy, load_policy, open_checkpoint
-from cartpole_lab.policies.checkpoint import Meaning
+from cartpole_lab.policies.meaning import Meaning
 from cartpole_lab.session import env as session
 from cartpole_lab.training import libraries
 from cartpole_lab.training.rl_games_train import TrainingRun

@@ -20,8 +20,9 @@ import torch
 from cartpole_lab import evaluate
 from cartpole_lab.errors import UserError
 from cartpole_lab.policies import builders, load_policy, open_checkpoint
-from cartpole_lab.policies.checkpoint import Meaning, packed, seal
+from cartpole_lab.policies.checkpoint import packed, seal
 from cartpole_lab.policies.export import export_onnx, export_weights
+from cartpole_lab.policies.meaning import Meaning
 from cartpole_lab.session import env as session
 from cartpole_lab.session.recorded import EnvSettings, changes, plain, rebuild, record
 from cartpole_lab.training.checkpoints import Keeper, keeping

@@ -11,9 +11,10 @@ import torch
 from torch import nn
 
 from cartpole_lab.errors import UserError
-from cartpole_lab.policies.checkpoint import Meaning, packed
+from cartpole_lab.policies.checkpoint import packed
 from cartpole_lab.policies.export import ONNX_TOLERANCE, export_onnx, export_weights
 from cartpole_lab.policies.loading import load_policy
+from cartpole_lab.policies.meaning import Meaning
 from cartpole_lab.session.env import DEFAULT_TASK, load_cfg
 from cartpole_lab.session.recorded import EnvSettings
 from cartpole_lab.teaching.widgets.policy_map import _forward

@@ -32,8 +32,6 @@ ONLY_NAMED = {"session.object_kinds"}
 """Modules whose texts name others to leave their objects alone; they import nothing."""
 STILL_LONG = {
     "evaluation",
-    "policies.checkpoint",
-    "policies.runs",
     "session.env",
     "training.rl_games_train",
 }

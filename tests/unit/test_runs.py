@@ -19,7 +19,8 @@ from cartpole_lab.cli import main
 from cartpole_lab.errors import UserError
 from cartpole_lab.files import check_name, write_whole
 from cartpole_lab.policies import Run, find_checkpoint, find_runs, load_policy, open_checkpoint
-from cartpole_lab.policies.checkpoint import MEMBER, Meaning, packed, safe_yaml, with_meaning
+from cartpole_lab.policies.checkpoint import MEMBER, packed, with_meaning
+from cartpole_lab.policies.meaning import Meaning, safe_yaml
 from cartpole_lab.session.env import load_cfg
 from cartpole_lab.session.recorded import EnvSettings, describe, plain, rebuild, record
 from cartpole_lab.training import TrainingRun, train
