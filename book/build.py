@@ -75,6 +75,8 @@ def build(args: argparse.Namespace) -> int:
             clear(folder)
 
     local_scripts = vendor_scripts(online=args.online_scripts)
+    if args.online_scripts:
+        os.environ["CARTPOLE_BOOK_ONLINE_SCRIPTS"] = "1"  # for the part of Sphinx that puts them on the pages
     staging = Staging()
     film = None if args.no_film else showcase.make_showcase(stale=args.stale)
     showcase.stage_showcase(staging, film, playground=local_scripts)

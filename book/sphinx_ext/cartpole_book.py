@@ -7,6 +7,7 @@ that works from a page opened as a file, where the ES-module build of mermaid do
 from __future__ import annotations
 
 import html
+import os
 import re
 from pathlib import Path
 from typing import Any, ClassVar
@@ -29,6 +30,11 @@ _VENDOR = _BOOK.parent / "_build" / "vendor_static" / "vendor"
 _DRAWINGS = _BOOK.parent / "_build" / "diagrams"
 # Used only where npm was missing when the book was built.
 _MERMAID_ON_A_SERVER = "https://cdn.jsdelivr.net/npm/@mermaid-js/tiny@11.17.2/dist/mermaid.tiny.js"
+
+
+def _scripts_are_here() -> bool:
+    """Whether the pages load their scripts from the book itself; book/build.py --online-scripts says no."""
+    return _VENDOR.is_dir() and not os.environ.get("CARTPOLE_BOOK_ONLINE_SCRIPTS")
 
 
 class Mermaid(nodes.General, nodes.Element):
@@ -137,7 +143,7 @@ def visit_film_html(self: Any, node: FilmPlayer) -> None:
 def use_local_files(app: Sphinx, config: Config) -> None:
     """Put our static files and the fetched scripts in place, and say where MathJax and the widgets' host stand."""
     config.html_static_path = [*config.html_static_path, str(_BOOK / "static")]
-    if _VENDOR.is_dir():
+    if _scripts_are_here():
         config.html_static_path.append(str(_VENDOR.parent))
         config.mathjax_path = "vendor/mathjax/tex-chtml.js"
     config.nb_ipywidgets_js = {"widgets.js": {"defer": "defer"}}
@@ -152,7 +158,7 @@ def add_page_scripts(
     if next(iter(doctree.findall(FilmPlayer)), None) is not None:
         app.add_js_file("film.js", loading_method="defer")
     if any(drawn_diagrams.stored(_DRAWINGS, node["code"]) is None for node in doctree.findall(Mermaid)):
-        local = _VENDOR.is_dir()
+        local = _scripts_are_here()
         app.add_js_file("vendor/mermaid/mermaid.tiny.js" if local else _MERMAID_ON_A_SERVER, loading_method="defer")
         app.add_js_file("diagrams.js", loading_method="defer")
 
