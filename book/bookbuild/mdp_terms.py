@@ -76,7 +76,11 @@ class Term:
 def terms_page() -> str:
     """The whole page, in Markdown."""
     parts = [_INTRO.format(version=version("isaaclab"))]
-    parts += _table("Actions", "They are configs: `mdp.JointEffortActionCfg(asset_name=…)`.", list(action_terms()))
+    parts += _table(
+        "Actions",
+        "They are configs, `mdp.JointEffortActionCfg(asset_name=…)`; each drives an articulation of the scene.",
+        list(action_terms()),
+    )
     theirs = _package("isaaclab") / "envs" / "mdp"
     for kind, title, about in _KINDS:
         parts += _table(title, about, list(function_terms(theirs / f"{kind}.py", kind)))
@@ -185,11 +189,13 @@ def _line(doc: str) -> str:
 def _table(title: str, about: str, terms: list[Term]) -> list[str]:
     if not terms:
         return []
-    shape = any(t.shape and not t.shape.startswith("(num_envs,)") for t in terms)
-    lines = [f"## {title}", "", about, "", f"| Term | What it does | Parameters |{' Shape |' if shape else ''} Needs |"]
-    lines.append(f"| --- | --- | --- |{' --- |' if shape else ''} --- |")
+    lines = [f"## {title}", "", about, "", "| Term | What it does, and needs | Parameters |", "| --- | --- | --- |"]
     for term in sorted(terms, key=lambda t: t.name.lower()):
-        cells = [f"`{term.name}`", term.line, ", ".join(f"`{p.replace('|', chr(92) + '|')}`" for p in term.parameters)]
-        cells += [f"`{term.shape}`"] if shape else []
-        lines.append(f"| {' | '.join([*cells, ', '.join(term.needs)])} |")
+        about_it = term.line if term.line.endswith(".") else f"{term.line}."
+        if term.shape and term.kind not in ("rewards", "terminations"):
+            about_it += f" Shape `{term.shape}`."
+        if term.needs and term.kind != "actions":
+            about_it += f" *Needs* {', '.join(term.needs)}."
+        parameters = ", ".join(f"`{p.replace('|', chr(92) + '|')}`" for p in term.parameters)
+        lines.append(f"| `{term.name}` | {about_it} | {parameters} |")
     return [*lines, ""]
