@@ -191,6 +191,7 @@ PIECES: dict[str, Piece] = {
     ),
     "recorded_step": Piece(
         "a GPU records Isaac Lab's whole step once, terms as they are written, and replays it",
+        "on an H200, with the idle solver, 4.5, 6.7 and 3.2 times the steps as shipped at 64, 4096 and 65536",
         hosts=("isaaclab", "torch", "warp-lang", "newton"),
         touches=(
             "isaaclab.envs:ManagerBasedRLEnv.step",
@@ -231,6 +232,7 @@ PIECES: dict[str, Piece] = {
     ),
     "recorded_training": Piece(
         "a GPU records the policy's part of a step and PPO's minibatches, and replays them (up to rounding)",
+        "on an H200, with the recorded step, 7 times as many training steps a second at 4096 environments",
         hosts=("rl-games", "torch"),
         touches=(
             "isaaclab_rl.rl_games:RlGamesVecEnvWrapper._clip_actions",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
+import warp as wp
 from recorded_step_cases import CASES, first_difference, make, trace
 
+from cartpole_lab.speed.masked_events import MASKED_WRITERS, MaskedEvents, NotRecordable, writers_of
 from cartpole_lab.speed.recorded_step import install
 
 NUM_ENVS, STEPS = 24, 100
@@ -27,3 +31,29 @@ def test_recorded_is_ordinary(name: str) -> None:
     assert set(step.refused) == case.refused, step.refused
     assert all(any(piece in line for line in said) for piece in case.refused), said
     assert first_difference(ordinary, recorded) is None
+
+
+def test_every_writer_of_an_asset_is_masked_or_refused() -> None:
+    env = make(CASES["default"], NUM_ENVS, "cpu")
+    robot, events = env.scene["robot"], MaskedEvents(env)
+    mask = torch.arange(NUM_ENVS) % 3 == 0
+    names = writers_of(robot)
+    assert len(names) > 60 and set(MASKED_WRITERS) <= set(names)
+    public = {name for name in dir(type(robot)) if re.match(r"(write|set|randomize|assign)_", name)}
+    assert public - set(names) == {"set_debug_vis"}
+    before = robot.data.joint_pos.torch.clone(), robot.data.joint_vel.torch.clone()
+    with events._masked_writers(events.all_ids, wp.from_torch(mask)):
+        for name in names:
+            if name in MASKED_WRITERS or name + "_index" in names:  # the latter calls the former
+                continue
+            with pytest.raises(NotRecordable, match=name):
+                getattr(robot, name)()
+        for name in ("position", "velocity"):
+            write = getattr(robot, f"write_joint_{name}_to_sim_index")
+            write(**{name: torch.full((NUM_ENVS, 1), 7.0)}, joint_ids=torch.tensor([1]), env_ids=events.all_ids)
+            with pytest.raises(NotRecordable, match="of its own choice"):
+                write(**{name: torch.zeros(2, 2)}, env_ids=torch.tensor([0, 1]))
+    for was, key in zip(before, ("joint_pos", "joint_vel"), strict=True):
+        now = getattr(robot.data, key).torch
+        assert (now[mask, 1] == 7.0).all() and torch.equal(now[~mask], was[~mask])
+        assert torch.equal(now[:, 0], was[:, 0])
