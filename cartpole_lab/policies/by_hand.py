@@ -28,7 +28,7 @@ def for_env(policy: Policy, env: Any) -> Policy:
     actions = env.unwrapped.action_manager.total_action_dim
     if actions == 1 or not getattr(policy, "any_actions", False):
         return policy
-    return functools.partial(policy, actions=actions)
+    return functools.partial(policy, actions=actions)  # type: ignore[call-arg]
 
 
 def random_policy(seed: int = 0) -> Policy:
