@@ -22,8 +22,9 @@ import numpy as np
 from cartpole_lab.errors import UserError
 from cartpole_lab.evaluation import Evaluation, run_episodes
 from cartpole_lab.files import write_whole
-from cartpole_lab.policies.checkpoint import Checkpoint, Meaning
-from cartpole_lab.policies.runs import find_checkpoint
+from cartpole_lab.policies.checkpoint import Checkpoint
+from cartpole_lab.policies.meaning import Meaning
+from cartpole_lab.policies.selectors import find_checkpoint
 from cartpole_lab.session.env import DEFAULT_TASK, close_env, configure, open_env
 from cartpole_lab.session.finite import guarded
 from cartpole_lab.session.held_output import announce, quietly

@@ -15,8 +15,8 @@ import torch
 
 from cartpole_lab.evaluation import Evaluation, run_episodes
 from cartpole_lab.files import write_whole
-from cartpole_lab.policies.checkpoint import Meaning
 from cartpole_lab.policies.loading import build_policy
+from cartpole_lab.policies.meaning import Meaning
 from cartpole_lab.policies.network import NetworkPolicy
 from cartpole_lab.policies.runs import Best, Run
 from cartpole_lab.session.finite import check_update
