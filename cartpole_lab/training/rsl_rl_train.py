@@ -15,7 +15,8 @@ from typing import Any
 
 import torch
 
-from cartpole_lab.policies.checkpoint import Meaning, packed
+from cartpole_lab.policies.checkpoint import packed
+from cartpole_lab.policies.meaning import Meaning
 from cartpole_lab.training.libraries import installed
 from cartpole_lab.training.library_watch import LibraryWatch, Stop
 from cartpole_lab.training.options import TrainOptions

@@ -18,7 +18,8 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecNormalize
 
-from cartpole_lab.policies.checkpoint import Meaning, with_meaning
+from cartpole_lab.policies.checkpoint import with_meaning
+from cartpole_lab.policies.meaning import Meaning
 from cartpole_lab.training.library_watch import LibraryWatch, Stop
 from cartpole_lab.training.options import TrainOptions
 

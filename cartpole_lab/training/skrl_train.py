@@ -16,7 +16,8 @@ import torch
 from isaaclab_rl.skrl import SkrlVecEnvWrapper
 from skrl.utils.runner.torch import Runner
 
-from cartpole_lab.policies.checkpoint import Meaning, packed
+from cartpole_lab.policies.checkpoint import packed
+from cartpole_lab.policies.meaning import Meaning
 from cartpole_lab.training.library_watch import LibraryWatch, Stop
 from cartpole_lab.training.options import TrainOptions
 
