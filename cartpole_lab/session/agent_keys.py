@@ -201,6 +201,9 @@ def problem(library: str, name: str, value: Any, now: Any, hint: Any = Any) -> s
         return "one of " + ", ".join(choices)
     if isinstance(value, str) and leaf in ("learning_rate", "clip_range", "clip_range_vf") and library == "sb3":
         return None if re.fullmatch(r"lin_\d+(\.\d+)?(e-?\d+)?", value) else "a number, or lin_<number>"
+    if leaf in ("write_interval", "checkpoint_interval"):
+        count = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+        return None if count or value == "auto" else "zero, a positive integer, or auto"
     rule = RULES.get(leaf)
     if rule is not None and not isinstance(now, Mapping) and not isinstance(value, list | tuple):
         number = isinstance(value, int | float) and not isinstance(value, bool)

@@ -6,11 +6,13 @@ import contextlib
 import copy
 import logging
 import math
+from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 import skrl
 import torch
 from isaaclab_rl.skrl import SkrlVecEnvWrapper
@@ -70,6 +72,8 @@ class Skrl:
         self.iterations = settings["trainer"]["timesteps"] // self.steps_per_update
         self.interval = max(1, self.iterations // 10)
         self.device = env_cfg.sim.device
+        self.ended: deque[tuple[float, float]] = deque(maxlen=100)
+        self._paid: torch.Tensor | None = None
 
     def learn(self, env: Any, log_dir: Path, resume: Mapping[str, Any] | None, watch: LibraryWatch) -> None:
         """Train until the last update, or until the watch says stop."""
@@ -113,6 +117,7 @@ class Skrl:
                 ends = torch.where(truncated.view(-1, 1), last, next_observations)
             # rewards are a view of the environment's own buffer, which skrl adds the bootstrap to
             kwargs["rewards"] = kwargs["rewards"].clone()
+            self._count(kwargs["rewards"].view(-1), (kwargs["terminated"] | truncated).view(-1))
             record(next_observations=ends, truncated=truncated, infos=infos, **kwargs)
             self.agent._current_next_observations = next_observations
 
@@ -141,7 +146,17 @@ class Skrl:
 
     def episodes(self) -> tuple[float, float]:
         """Running means of return and length."""
-        returns, lengths = self.agent._track_rewards, self.agent._track_timesteps
-        if not len(returns):
+        if not self.ended:
             return math.nan, math.nan
-        return sum(returns) / len(returns), sum(lengths) / len(lengths)
+        returns, lengths = zip(*self.ended, strict=True)
+        return float(np.mean(returns)), float(np.mean(lengths))
+
+    def _count(self, rewards: torch.Tensor, done: torch.Tensor) -> None:
+        """Keep the returns and lengths of the latest episodes: skrl forgets its own whenever it writes them down."""
+        if self._paid is None:
+            self._paid, self._steps = torch.zeros_like(rewards), torch.zeros_like(rewards)
+        self._paid += rewards
+        self._steps += 1
+        if bool(done.any()):
+            self.ended.extend(zip(self._paid[done].tolist(), self._steps[done].tolist(), strict=True))
+            self._paid[done] = self._steps[done] = 0.0

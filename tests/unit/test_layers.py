@@ -46,8 +46,6 @@ PRIVATE = {
     "_process_obs": "how Isaac Lab's wrapper hands rl-games the first observations, which happens nowhere else",
     "_model": "the network of Isaac Lab's feature term, which the term that extends it freezes",
     "_core": "NumPy pickles numbers under this name; a reader that trusts nobody has to name what it trusts",
-    "_track_rewards": "skrl's agent keeps the returns of the latest episodes nowhere else",
-    "_track_timesteps": "and their lengths",
     "_current_next_observations": "skrl bootstraps a time-out from it; the right observation has to be put back",
     "_solver": "state of the physics manager that a saved environment has to hold",
 }

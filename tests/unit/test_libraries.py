@@ -24,7 +24,11 @@ OBS = torch.randn(64, 4, generator=torch.Generator().manual_seed(0)) * torch.ten
 SHORT = "env.episode_length_s=0.15"  # nine steps, so that time-outs happen within a rollout
 SMALL: dict[str, Any] = {"num_envs": 32, "device": "cpu", "seed": 5, "eval_interval": 0, "eval_episodes": 32}
 SMALL["progress"] = False
-WORDS = {"sb3": ["agent.normalize_input=true"], "rsl_rl": ["agent.actor.obs_normalization=true"], "skrl": []}
+WORDS = {
+    "sb3": ["agent.normalize_input=true"],
+    "rsl_rl": ["agent.actor.obs_normalization=true"],
+    "skrl": ["agent.agent.experiment.write_interval=1"],
+}
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +91,7 @@ def test_each_run_lies_where_it_was_asked_for_and_says_what_it_is(runs: dict[str
         run = runs[name]
         assert run.log_dir.is_relative_to(folder / name) and run.checkpoint.is_relative_to(run.log_dir)
         summary = json.loads((run.log_dir / "summary.json").read_text())
+        assert np.isfinite(run.curve["return"][-1]), f"{name} says nothing of the episodes that have ended"
         assert summary["library"] == name and summary["epochs"] == 2 and summary["seed"] == 5
         assert {"curve.png", "curve.npz", "console.log", "run.json"} <= {path.name for path in run.log_dir.iterdir()}
 
