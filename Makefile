@@ -55,6 +55,7 @@ bench: setup  ## measure speed and memory, to _build/bench
 lock: setup  ## pin the newest versions that pyproject.toml allows
 	@$(RUN)/uv pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.12 \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o requirements.lock
+	@$(RUN)/python .ci/platforms.py
 
 notices: setup  ## write THIRD_PARTY_NOTICES.md from what is installed
 	@$(RUN)/python .ci/notices.py
