@@ -275,7 +275,7 @@ def _skrl(changed: dict[str, Any]) -> tuple[Live, dict[str, Any], dict[str, Any]
     from skrl.utils.model_instantiators.torch import gaussian_model
 
     agent_cfg = session.load_cfg(TASK, agent="skrl_cfg_entry_point")[1]
-    scaled = changed.pop("scaled", False)
+    scaled, limit = changed.pop("scaled", False), agent_cfg["env"]["clip_actions"]  # the environment's limit
     policy = agent_cfg["models"]["policy"]
     policy["network"][0].update({k: v for k, v in changed.items() if k in policy["network"][0]})
     policy.update({k: v for k, v in changed.items() if k in policy})
@@ -288,7 +288,7 @@ def _skrl(changed: dict[str, Any]) -> tuple[Live, dict[str, Any], dict[str, Any]
     scaler(states(500), train=True)
 
     def live(obs: torch.Tensor) -> torch.Tensor:
-        return model.compute({"observations": scaler(obs) if scaled else obs})[0].detach()
+        return model.compute({"observations": scaler(obs) if scaled else obs})[0].detach().clamp(-limit, limit)
 
     extra = {"observation_preprocessor": scaler.state_dict()} if scaled else {}
     return live, {"policy": model.state_dict(), **extra}, agent_cfg
