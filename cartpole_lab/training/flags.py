@@ -108,8 +108,8 @@ def _check_kit(options: TrainOptions) -> None:
     wanted = {
         "--viz kit": "kit" in (options.visualizer or "").split(","),
         f"--livestream {options.livestream}": bool(options.livestream),
-        "--experience": options.experience is not None,
-        "--kit_args": options.kit_args is not None,
+        "--experience": bool(options.experience),  # empty: the launcher's own choice
+        "--kit_args": bool(options.kit_args),
     }
     isaac_sim.check([flag for flag, given in wanted.items() if given])
 

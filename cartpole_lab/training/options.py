@@ -87,7 +87,9 @@ class TrainOptions:
     export_io_descriptors: bool = _switch("write the task's inputs and outputs")
     track: bool = _switch("follow the run in Weights & Biases")
     wandb_project_name: str | None = option(None, "Weights & Biases project", flag="--wandb-project-name")
-    wandb_entity: str | None = option(None, "Weights & Biases team or user; --track needs it", flag="--wandb-entity")
+    wandb_entity: str | None = option(
+        None, "Weights & Biases team or user; --track needs it, unless WANDB_MODE=offline", flag="--wandb-entity"
+    )
     wandb_name: str | None = option(None, "Weights & Biases name of the run", flag="--wandb-name")
     headless: bool = _switch("no window; always so without Isaac Sim", group="launcher")
     livestream: int | None = option(None, "stream Isaac Sim's window", group="launcher", type=int, choices=(0, 1, 2))

@@ -257,6 +257,7 @@ def train(
 
     # 6. Clean-up: evaluate the best checkpoint on episodes that had no say in choosing it, and write the numbers.
     checkpoint = watch.keep_best()
+    best = watch.best or keeper.moment(watch.algo)  # the moment looks at the environment, which may close below
     line.show("evaluating the best checkpoint …")
     episodes = options.eval_episodes or (num_envs if cameras else 1024)
     if filmed is not env or num_envs < min(episodes, 256):  # few environments would play many rounds
@@ -266,7 +267,7 @@ def train(
         with quietly():
             env = open_env(task, plain_cfg, launcher_args=options.launcher_args)
         env.unwrapped.common_step_counter = steps  # the curriculum goes by it
-    policy = watch.policy(watch.best or keeper.moment(watch.algo))
+    policy = watch.policy(best)
     with watch.whole_episodes():
         evaluation = run_episodes(env, policy, episodes=episodes, seed=20_000 + seed, side_by_side=True)
     run = TrainingRun(
