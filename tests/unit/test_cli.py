@@ -16,6 +16,7 @@ from cartpole_lab.cli import build_parser, main
 @pytest.fixture(autouse=True)
 def _empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("WANDB_MODE", raising=False)
 
 
 def _refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
