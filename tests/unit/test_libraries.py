@@ -155,6 +155,8 @@ def test_normalisation_is_read_back(runs: dict[str, Any]) -> None:
 def test_training_goes_on_from_a_checkpoint(name: str, runs: dict[str, Any], folder: Path) -> None:
     before = load_policy(runs[name].checkpoint)(OBS)
     words = [SHORT, *WORDS[name]]
+    if name == "skrl":  # its learning rate is high for so few carts: one step, not eight rounds of them
+        words += ["agent.agent.learning_epochs=1", "agent.agent.mini_batches=1"]
     run = train(
         rl_library=name, max_iterations=1, checkpoint="latest", log_root=folder / name, overrides=words, **SMALL
     )

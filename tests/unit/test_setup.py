@@ -35,7 +35,9 @@ REFUSED = {
 
 def run(*command: str | Path, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
     """Run a command with the network refused."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PIP_", "UV_", "PYTHON"))} | REFUSED | env
+    # "make test" tells its children that they are makes within a make, and those say which folder they enter
+    others = ("PIP_", "UV_", "PYTHON", "MAKE", "MFLAGS")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(others)} | REFUSED | env
     words = [str(word) for word in command]
     return subprocess.run(words, cwd=cwd, env=environment, capture_output=True, text=True, timeout=120)
 
