@@ -68,8 +68,8 @@ def stage_showcase(staging: Staging, folder: Path | None, *, playground: bool) -
         staging.write("book/generated/film.txt", "")
         staging.write("book/generated/playground.txt", "")
         return
-    policy = json.loads((folder / "policy.json").read_text(encoding="utf-8"))
-    staging.write("book/generated/playground.txt", playground_text(policy) if playground else "")
+    epochs = json.loads((folder / "epochs.json").read_text(encoding="utf-8"))
+    staging.write("book/generated/playground.txt", playground_text(epochs) if playground else "")
     result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     staging.write("book/generated/showcase.mp4", (folder / "showcase.mp4").read_bytes())
     staging.write("book/generated/showcase.png", (folder / "showcase.png").read_bytes())
@@ -91,20 +91,25 @@ def film_text(result: dict[str, Any]) -> str:
     )
 
 
-def playground_text(policy: dict[str, Any]) -> str:
-    """A section with the playground as a live widget, driven by the film's policy or by the reader."""
+def playground_text(epochs: dict[str, Any]) -> str:
+    """A section with the playground as a live widget, driven by the film's policy or by the reader.
+
+    Args:
+        epochs: Exported weights by epoch of the training.
+    """
     from ipywidgets.embed import embed_data
 
     from cartpole_lab.teaching.widgets import Playground
 
-    widget = Playground({"the policy of the film": policy})
+    widget = Playground({"the policy of the film": {int(epoch): weights for epoch, weights in epochs.items()}})
     data = embed_data(views=[widget], drop_defaults=False)
     widget.close()
     state, view = (json.dumps(part).replace("</", "<\\/") for part in (data["manager_state"], data["view_specs"][0]))
     return (
         "## Push it\n\n"
-        "The policy of the film, in your browser. Push the cart, or choose *you* and balance it with the arrow keys.\n"
-        "This is a copy of the physics in JavaScript; everything else in the book ran in Isaac Lab.\n\n"
+        "The policy of the film, in your browser. Push the cart. Set *other carts* to 48 and go back through the\n"
+        "epochs of its training. Or choose *you*, a level, and the policy beside you. This is a copy of the physics\n"
+        "in JavaScript; everything else in the book ran in Isaac Lab.\n\n"
         f'```{{raw}} html\n<script type="application/vnd.jupyter.widget-state+json">{state}</script>\n'
         f'<div><script type="application/vnd.jupyter.widget-view+json">{view}</script></div>\n'
         '<script defer src="../_static/widgets.js"></script>\n```\n'

@@ -83,9 +83,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from cartpole_lab.teaching.widgets import Playground, PolicyMap, RewardMixer, Trainer
     from cartpole_lab.teaching.widgets.playground import recorded_policies
 
-    rollout = five_seconds()
+    rollout, recorded = five_seconds(), recorded_policies()
+    training = dict(zip((3, 10, 50), recorded.values(), strict=True))
     widgets = {
-        "playground": Playground(),
+        "playground": Playground({**recorded, "its training": training}, policy="fully trained"),
         "mixer": RewardMixer({"solved": rollout}),
         "map": PolicyMap(recorded_policies(), rollout=rollout),
         "trainer": Trainer(lambda weights, ppo, on_epoch: None, isolated=False),
@@ -227,6 +228,7 @@ def test_arrow_keys_drive(visit: Visit) -> None:
     page = visit.page
     visit.show("playground")
     page.get_by_label("Who drives").select_option("you")
+    assert page.get_by_label("Level").input_value() == "0", "free play comes first"
     page.locator("#playground canvas").first.focus()
     page.keyboard.down("ArrowRight")
     page.wait_for_timeout(700)
@@ -254,6 +256,72 @@ def test_the_pole_can_be_dragged(visit: Visit) -> None:
     angle = float(visit.fact("playground", "angle"))
     page.mouse.up()
     assert -1.6 < angle < -0.7, f"the pole did not follow the hand to the right: {angle}"
+
+
+def test_a_round_of_the_game(visit: Visit) -> None:
+    """A fall, and the policy beside it that stays up; the lever springs back, and the address holds it all."""
+    page = visit.page
+    visit.show("playground")
+    page.get_by_label("Who drives").select_option("you")
+    page.get_by_label("Beside it").select_option("fully trained")
+    page.get_by_label("Level").select_option("3")
+    assert visit.fact("playground", "phase") in ("ready", "on")
+    page.wait_for_function("document.querySelector('#playground .cl').dataset.phase === 'ready'")
+    page.wait_for_timeout(200)
+    assert visit.fact("playground", "time") == "0.00", "a round waits for the first force"
+    lever = page.get_by_label("Force, let go for none")
+    lever.evaluate("(i) => { i.value = 1; i.dispatchEvent(new Event('input', { bubbles: true })); }")
+    page.wait_for_function("document.querySelector('#playground .cl').dataset.phase === 'fell'", timeout=20_000)
+    lever.evaluate("(i) => i.dispatchEvent(new Event('change', { bubbles: true }))")
+    assert lever.input_value() == "0"
+    words = page.locator("#playground .cl-limit").inner_text()
+    assert "The pole fell after" in words and "It wins" in words
+    page.wait_for_function("Number(document.querySelector('#playground .cl').dataset.rivalScore) > 1", timeout=30_000)
+    page.locator("#playground").get_by_role("button", name="Start", exact=True).click()
+    page.wait_for_function("document.querySelector('#playground .cl').dataset.phase === 'on'")
+    page.locator("#playground").get_by_role("button", name="Share").click()
+    page.wait_for_function("document.querySelector('#playground .cl').dataset.shared")
+    shared = visit.fact("playground", "shared")
+    assert shared == "#playground?policy=you&rival=fully+trained&level=3" and page.url.endswith(shared)
+
+
+def test_a_pull_beside_the_cart_is_a_force(visit: Visit) -> None:
+    page = visit.page
+    visit.show("playground")
+    page.get_by_label("Who drives").select_option("you")
+    page.get_by_label("Level").select_option("3")
+    page.wait_for_function("document.querySelector('#playground .cl').dataset.phase === 'ready'")
+    box = page.locator("#playground canvas").first.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2 + 120, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.wait_for_function("Number(document.querySelector('#playground .cl').dataset.time) > 0.1")
+    effort = page.locator("#playground .cl-stat").nth(3).inner_text()
+    page.mouse.up()
+    assert float(effort.split()[0].replace("−", "-")) > 10, effort
+
+
+def test_epochs_carts_and_network_of_a_training(browser: Any, address: str) -> None:
+    """Out of the address: the epoch, the carts around it. Later epochs keep more of them up; the network is drawn."""
+    visit = Visit(browser, address + "#playground?policy=its+training&epoch=3&crowd=48")
+    page = visit.page
+    visit.show("playground")
+    slider = page.locator("#playground input[data-name=epoch]")
+    assert slider.input_value() == "0" and visit.fact("playground", "standing") != ""
+    page.wait_for_timeout(2500)
+    early = int(visit.fact("playground", "standing"))
+    slider.evaluate("(i) => { i.value = 2; i.dispatchEvent(new Event('input', { bubbles: true })); }")
+    page.wait_for_function(
+        "(n) => Number(document.querySelector('#playground .cl').dataset.standing) > n", arg=early + 15, timeout=20_000
+    )
+    page.locator("#playground summary").click()
+    drawn = page.get_by_label("What the network sees and answers")
+    page.wait_for_function("(c) => c.height > 200", arg=drawn.element_handle())
+    before = drawn.evaluate("(c) => c.toDataURL()")
+    page.get_by_role("button", name="Push ▶").click()
+    page.wait_for_timeout(200)
+    assert drawn.evaluate("(c) => c.toDataURL()") != before
+    visit.context.close()
+    assert visit.problems == []
 
 
 def test_terms_stand_in_the_order_of_the_task(visit: Visit) -> None:
@@ -324,8 +392,12 @@ def test_the_page_trains_by_itself(visit: Visit, tmp_path: Path) -> None:
     page.locator("#trainer input[type=file]").set_input_files(spoilt)
     page.wait_for_function("document.querySelector('#trainer .cl').dataset.state === 'failed'")
     assert "spoilt.json" in page.locator("#trainer .cl-bad").inner_text()
+    page.locator("#trainer tbody tr").nth(1).get_by_role("button").click()
+    page.get_by_role("button", name="Drive it").click()
     visit.show("playground")
     assert page.get_by_label("Who drives").locator("option", has_text="trained here").count() == 3
+    assert page.get_by_label("Who drives").input_value() == "trained here: alive only, seed 1"
+    assert page.locator("#playground input[data-name=epoch]").get_attribute("max") == "9", "ten epochs to go through"
 
 
 def test_a_shared_address_sets_the_sliders(browser: Any, address: str) -> None:
@@ -396,8 +468,8 @@ def test_a_phone_has_room(browser: Any, address: str) -> None:
     for widget in ("playground", "mixer", "map", "trainer"):
         visit.show(widget)
         small = visit.page.evaluate(
-            """(w) => [...document.querySelectorAll(`#${w} button, #${w} select`)]
-            .filter((b) => b.getClientRects().length && b.getBoundingClientRect().height < 40).length""",
+            """(w) => [...document.querySelectorAll(`#${w} :is(button, select, summary, input[type=range])`)]
+            .filter((b) => b.getClientRects().length && b.getBoundingClientRect().height < 44).length""",
             widget,
         )
         assert small == 0, f"{widget}: controls too small for a finger"

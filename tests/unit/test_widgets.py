@@ -96,7 +96,7 @@ def all_widgets() -> list[Any]:
 @pytest.mark.parametrize("name", WIDGETS)
 def test_a_widget_is_one_small_module(name: str) -> None:
     text = module(name)
-    assert len(text.encode()) < (100_000 if name == "trainer" else 60_000)  # the trainer carries its own learner
+    assert len(text.encode()) < {"trainer": 100_000, "playground": 70_000}.get(name, 60_000)  # a learner, a game
     assert "export default" in text
     for word in ("import ", "fetch(", "XMLHttpRequest", "http://", "https://", "eval("):
         assert word not in text, f"{name}.js reaches out: {word}"
@@ -145,6 +145,18 @@ class TestPlayground:
             Playground(policy="nobody at all")
         with pytest.raises(ValueError, match="export_weights"):
             Playground({"mine": {"no": "layers"}})
+        with pytest.raises(ValueError, match="level is 7, expected 0 to 6"):
+            Playground(level=7)
+        with pytest.raises(ValueError, match="rival is 'me', expected one of"):
+            Playground(rival="me")
+
+    def test_a_training_is_its_policies_by_epoch(self) -> None:
+        early, later, done = recorded_policies().values()
+        play = Playground({"a training": {10: later, 3: early, 50: done}}, crowd=32, rival="energy")
+        (entry,) = play.policies
+        assert [e["epoch"] for e in entry["epochs"]] == [3, 10, 50]
+        assert entry["weights"] == done and entry["epochs"][0]["weights"] == early
+        assert play.game == {"level": 0, "rival": "energy", "crowd": 32, "epoch": None}
 
 
 class TestRewardMixer:

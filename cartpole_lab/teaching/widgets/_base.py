@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 
 
-PARTS = {"playground": ("twin",), "trainer": ("twin", "ppo")}
-"""What a widget's module needs beside ``base.js``: the twin of the task, and the learner that runs in a worker."""
+PARTS = {"playground": ("twin", "game", "insight"), "trainer": ("twin", "ppo")}
+"""What a widget's module needs beside ``base.js``: the twin of the task, levels, the learner that runs in a worker."""
 
 
 def module(name: str) -> str:

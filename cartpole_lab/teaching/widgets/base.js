@@ -22,6 +22,12 @@ const STYLE = `
 .cl-sub { color:var(--soft); font-size:12.5px; }
 .cl-row { display:flex; flex-wrap:wrap; gap:8px; align-items:center; margin:8px 0 0; }
 .cl-grid { display:grid; grid-template-columns:repeat(auto-fit,minmax(min(100%,200px),1fr)); gap:8px 20px; margin:10px 0 0; }
+.cl [hidden] { display:none !important; }
+.cl-top { margin:0 0 8px; } .cl-top select { flex:1 1 150px; min-width:0; }
+.cl .cl-lever { appearance:none; display:block; width:100%; height:44px; margin:6px 0 0; touch-action:none; cursor:ew-resize; border-radius:6px;
+  background:linear-gradient(var(--soft),var(--soft)) center/2px 22px no-repeat,linear-gradient(var(--line),var(--line)) center/calc(100% - 24px) 4px no-repeat,var(--panel); }
+.cl .cl-lever::-webkit-slider-thumb { appearance:none; width:30px; height:30px; border-radius:50%; border:0; background:var(--orange); }
+.cl .cl-lever::-moz-range-thumb { width:30px; height:30px; border-radius:50%; border:0; background:var(--orange); }
 .cl canvas { display:block; width:100%; border-radius:6px; }
 .cl canvas.cl-touch { touch-action:none; cursor:grab; }
 .cl canvas:focus-visible { outline:2px solid var(--blue); outline-offset:-2px; }
@@ -31,7 +37,7 @@ const STYLE = `
 .cl-stat { min-width:86px; } .cl-stat b { display:block; font-size:17px; font-weight:620;
   font-variant-numeric:tabular-nums; line-height:1.25; white-space:nowrap; } .cl-stat span { color:var(--soft); font-size:12px; }
 .cl button, .cl select { font:inherit; font-size:13px; color:var(--ink); background:var(--panel); border:1px solid var(--line);
-  border-radius:7px; padding:0 12px; height:40px; cursor:pointer; touch-action:manipulation; max-width:100%; margin:0; }
+  border-radius:7px; padding:0 12px; height:44px; cursor:pointer; touch-action:manipulation; max-width:100%; margin:0; }
 .cl button:hover:not(:disabled), .cl select:hover { border-color:var(--soft); }
 .cl button:disabled { opacity:.45; cursor:default; }
 .cl button.cl-main { background:var(--blue); border-color:var(--blue); color:var(--paper); font-weight:600; }
@@ -44,17 +50,18 @@ const STYLE = `
 .cl-note { color:var(--soft); font-size:12.5px; margin:8px 0 0; }
 .cl h4 { font-size:12.5px; font-weight:600; color:var(--soft); margin:12px 0 -4px; } .cl progress { flex:1 1 120px; height:8px;
   accent-color:var(--blue); min-width:80px; } .cl-tag { font-size:12px; border:1px solid var(--line); border-radius:99px; padding:1px 9px; color:var(--soft); }
-.cl tr[aria-selected=true] td { background:var(--panel); } .cl td button { height:40px; padding:0 10px; font-size:12px; }
+.cl tr[aria-selected=true] td { background:var(--panel); } .cl td button { height:44px; padding:0 10px; font-size:12px; }
 .cl table button { background:none; } .cl-scroll { overflow-x:auto; } .cl-scroll td:first-child { min-width:118px; }
-.cl .cl-scroll table { display:table; width:100%; max-width:none; } .cl details { margin:10px 0 0; } .cl summary { cursor:pointer; font-size:13px; font-weight:600; color:var(--soft); min-height:40px; display:flex; align-items:center; gap:6px; }
+.cl .cl-scroll table { display:table; width:100%; max-width:none; } .cl details { margin:10px 0 0; } .cl summary { cursor:pointer; font-size:13px; font-weight:600; color:var(--soft); min-height:44px; display:flex; align-items:center; gap:6px; }
 .cl summary::before { content:"▸"; } .cl details[open] > summary::before { content:"▾"; } .cl summary:focus-visible { outline:2px solid var(--blue); } .cl-bad { color:var(--red); }
-.cl-inline { display:inline-flex; align-items:center; gap:7px; font-size:13px; min-height:40px; margin:0; } .cl-inline input[type=checkbox] { width:20px; height:20px; accent-color:var(--blue); margin:0; }
-.cl .cl-number { font:inherit; font-size:13px; width:84px; height:40px; padding:0 8px; color:var(--ink); background:var(--panel); border:1px solid var(--line); border-radius:7px; }
+.cl-inline { display:inline-flex; align-items:center; gap:7px; font-size:13px; min-height:44px; margin:0; } .cl-inline input[type=checkbox] { width:20px; height:20px; accent-color:var(--blue); margin:0; }
+.cl .cl-number { font:inherit; font-size:13px; width:84px; height:44px; padding:0 8px; color:var(--ink); background:var(--panel); border:1px solid var(--line); border-radius:7px; }
 .cl-hidden { position:absolute; width:1px; height:1px; overflow:hidden; clip-path:inset(50%); white-space:nowrap; }
 .cl table { border-collapse:collapse; width:100%; font-size:13px; margin:8px 0 0; font-variant-numeric:tabular-nums; }
 .cl th, .cl td { text-align:right; padding:3px 6px; border-bottom:1px solid var(--faint); font-weight:400; color:var(--ink);
   background:none; } .cl th { color:var(--soft); font-size:12px; } .cl td:not(:first-child) { white-space:nowrap; } .cl th:first-child, .cl td:first-child { text-align:left; }
-@media (max-width:460px) { .cl { padding:10px 10px 12px; } .cl button, .cl select { padding:0 9px; } .cl-slider input { height:40px; } .cl-row { gap:7px; }
+@media (pointer:coarse) { .cl-slider input { height:44px; } }
+@media (max-width:460px) { .cl { padding:10px 10px 12px; } .cl button, .cl select { padding:0 9px; } .cl-slider input { height:44px; } .cl-row { gap:7px; }
   .cl-grid { grid-template-columns:repeat(2,minmax(0,1fr)); gap:6px 14px; } .cl-stats { gap:6px 8px; justify-content:space-between; }
   .cl-stat { min-width:0; } .cl-stat b { font-size:15px; } .cl-wide { flex:1 1 100%; } }
 `;
@@ -327,6 +334,7 @@ function drawRail(ctx, colors, { width, ox, oy, scale, bound = 3, rail = 4, post
   }
 }
 
+const DEGREES = 180 / Math.PI;
 const clip = (x, limit) => Math.max(-limit, Math.min(limit, x));
 
 const COMPILED = new WeakMap();
@@ -384,18 +392,18 @@ function checkPolicy(net) {
   if (!ok) throw new Error("no policy of four numbers in, one out, as `cartpole-lab export --format json` writes it");
 }
 
-/** Policies that were trained in this tab, for the playgrounds of its pages: newest last. */
+/** Policies that were trained in this tab, for the playgrounds of its pages: newest last. `epochs`: how each became what it is. */
 function trainedHere() {
+  const fine = ({ name, weights, epochs }) => typeof name === "string" && [weights, ...(epochs ?? []).map((e) => e.weights)].every((net) => (checkPolicy(net), true));
   try {
-    return JSON.parse(sessionStorage.getItem("cartpole-lab-policies") ?? "[]").filter((q) => typeof q.name === "string" && (checkPolicy(q.weights), true)).slice(-3);
+    return JSON.parse(sessionStorage.getItem("cartpole-lab-policies") ?? "[]").filter(fine).slice(-3);
   } catch { return window.cartpoleLabPolicies ?? []; }
 }
-function offerPolicy(name, weights) {
-  const kept = [...trainedHere().filter((q) => q.name !== name), { name, weights }].slice(-3);
+function offerPolicy(name, weights, epochs) {
+  const kept = [...trainedHere().filter((q) => q.name !== name), { name, weights, epochs }].slice(-3);
   window.cartpoleLabPolicies = kept;
-  try { sessionStorage.setItem("cartpole-lab-policies", JSON.stringify(kept)); } catch { /* no store on this page */ }
-  window.dispatchEvent(new CustomEvent("cartpole-lab-policy"));
+  try { sessionStorage.setItem("cartpole-lab-policies", JSON.stringify(kept)); } catch { /* no store on this page, or a full one */ }
+  window.dispatchEvent(new CustomEvent("cartpole-lab-policy", { detail: { name } }));
 }
 
-const DEGREES = 180 / Math.PI;
 const reducedMotion = () => matchMedia("(prefers-reduced-motion: reduce)").matches;

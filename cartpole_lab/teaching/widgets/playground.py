@@ -6,6 +6,8 @@ In a lesson::
     from cartpole_lab.teaching.widgets import Playground
 
     Playground({"after 5 epochs": export_weights(early), "solved": export_weights(run.checkpoint)})
+    Playground({"a training": {5: early, 10: later, 50: run.checkpoint}}, crowd=32)   # with a slider for its epochs
+    Playground(policy="you", level=1)                                                 # a game
 
 or ``Playground()`` for the policies that come with the package (see ``recorded/``). Its dynamics are a JavaScript twin
 of the task; ``tests/parity/test_twin.py`` measures how far it is from Newton.
@@ -22,12 +24,17 @@ from typing import TYPE_CHECKING, Any
 import traitlets
 
 from cartpole_lab.teaching.widgets._base import HERE, LabWidget, module
+from cartpole_lab.teaching.widgets._data import DEFAULT_WEIGHTS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-YOU, NOBODY = "you", "nobody"
-"""Names of the two drivers that are no policy: the reader's arrow keys, and no effort at all."""
+YOU, ENERGY, NOBODY = "you", "energy", "nobody"
+"""Names of the drivers that are no policy: the reader's hand, a rule that swings the pole up, and no effort at all."""
+LEVELS = 6
+"""Levels of the game, easiest first; ``game.js`` says what they are. 0 is free play."""
+MOST_CARTS = 96
+"""Carts that can be shown beside the one that is driven."""
 
 
 def recorded_policies() -> dict[str, dict[str, Any]]:
@@ -46,49 +53,72 @@ def as_weights(policy: Mapping[str, Any] | str | Path) -> dict[str, Any]:
     return export_weights(policy)
 
 
+def as_entry(name: str, policy: Mapping[Any, Any] | str | Path) -> dict[str, Any]:
+    """What the page keeps of a policy, or of a training's policies by epoch: its last one and the way there."""
+    if isinstance(policy, Mapping) and policy and all(isinstance(epoch, int) for epoch in policy):
+        epochs = [{"epoch": epoch, "weights": as_weights(policy[epoch])} for epoch in sorted(policy)]
+        return {"name": name, "weights": epochs[-1]["weights"], "epochs": epochs}
+    return {"name": name, "weights": as_weights(policy)}
+
+
 class Playground(LabWidget):
-    """Push, drag, slow down and drive the cart-pole.
+    """Push, drag, slow down and drive the cart-pole, or race a policy.
 
     Attributes:
-        policy: Who drives: the name of a policy, ``"you"`` or ``"nobody"``. Live both ways.
+        policy: Who drives: the name of a policy, ``"you"``, ``"energy"`` or ``"nobody"``. Live both ways.
         params: What differs from the defaults: ``gravity`` [m/s²], ``pole_length`` [m], ``pole_mass`` [kg],
             ``start_angle`` [deg], ``speed`` (1 is real time), ``push`` [N]. Live both ways; assign a new dict.
-        last_result: ``{"policy", "seconds"}`` of the last run that left the stage.
+        game: ``level`` (0 is free play), ``rival`` (who else starts where you start), ``crowd`` (carts around it),
+            ``epoch`` (that is looked at, of a training). Live both ways; assign a new dict.
+        last_result: ``{"policy", "seconds", "return", "level"}`` of the last round that ended.
     """
 
     _esm = module("playground")
     policies = traitlets.List(traitlets.Dict()).tag(sync=True)
     policy = traitlets.Unicode().tag(sync=True)
     params = traitlets.Dict().tag(sync=True)
+    game = traitlets.Dict().tag(sync=True)
+    reward_weights = traitlets.Dict().tag(sync=True)
     last_result = traitlets.Dict().tag(sync=True)
 
     def __init__(
         self,
-        policies: Mapping[str, Mapping[str, Any] | str | Path] | None = None,
+        policies: Mapping[str, Mapping[Any, Any] | str | Path] | None = None,
         *,
         policy: str | None = None,
+        level: int = 0,
+        rival: str = "",
+        crowd: int = 0,
         **params: float,
     ) -> None:
         """Make a playground.
 
         Args:
-            policies: Name to exported weights, or to the path of a checkpoint. None takes the recorded ones.
+            policies: Name to exported weights, to the path of a checkpoint, or to a dict of these by epoch. None takes
+                the recorded ones.
             policy: Who drives first; by default the last policy.
+            level: Level of the game while you drive, 1 to 6; 0 is free play.
+            rival: Who starts beside it on a rail of its own: a policy or ``"energy"``; by default nobody.
+            crowd: Carts under the same driver around it, at most 96.
             **params: Starting values of the sliders, see the attribute ``params``.
 
         Raises:
-            ValueError: No such policy, or weights that are none.
+            ValueError: No such policy or level, or weights that are none.
         """
         chosen = recorded_policies() if policies is None else policies
-        listed: list[dict[str, Any]] = [
-            {"name": name, "weights": as_weights(weights)} for name, weights in chosen.items()
-        ]
+        listed = [as_entry(name, weights) for name, weights in chosen.items()]
         names = [entry["name"] for entry in listed]
         if policy is None:
             policy = names[-1] if names else YOU
-        if policy not in [*names, YOU, NOBODY]:
-            raise ValueError(f"policy is {policy!r}, expected one of {[*names, YOU, NOBODY]}")
-        super().__init__(policies=listed, policy=policy, params=dict(params))
+        if policy not in (drivers := [*names, YOU, ENERGY, NOBODY]):
+            raise ValueError(f"policy is {policy!r}, expected one of {drivers}")
+        if rival not in (beside := ["", *names, ENERGY]):
+            raise ValueError(f"rival is {rival!r}, expected one of {beside}")
+        for name, value, most in (("level", level, LEVELS), ("crowd", crowd, MOST_CARTS)):
+            if not 0 <= value <= most:
+                raise ValueError(f"{name} is {value}, expected 0 to {most}")
+        game = {"level": level, "rival": rival, "crowd": crowd, "epoch": None}
+        super().__init__(policies=listed, policy=policy, params=dict(params), game=game, reward_weights=DEFAULT_WEIGHTS)
 
     def describe(self) -> str:
         """What the widget shows."""

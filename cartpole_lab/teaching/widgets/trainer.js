@@ -18,6 +18,7 @@ const STORIES = {
   "crash pays": "Every second alive costs one. What is the cheapest way to spend five seconds?",
   "centre the cart": "A sixth term charges for the distance from the middle of the rail.",
 };
+const SNAPSHOTS = 24; // epochs of a training that the playground can go through
 const FORMAT = "cartpole-lab policy 1";
 
 /** What a run changed against the defaults, in words. */
@@ -109,7 +110,8 @@ export default {
     file.addEventListener("change", () => load(file.files[0]));
     const fetchIt = button("Load a policy", () => file.click(), { title: "A JSON file of this page or of cartpole-lab export" });
     const clear = button("Clear runs", () => { all.length = 0; chosen = null; keep(); refresh(); });
-    const tools = h("div", { className: "cl-row" }, save, fetchIt, clear, file);
+    const driveIt = button("Drive it", () => drive(), { title: "The chosen run's policy in the playground of this page, with all its epochs" });
+    const tools = h("div", { className: "cl-row" }, driveIt, save, fetchIt, clear, file);
     const stage = ui.surface({ height: (w) => (chosen?.film ? Math.max(150, Math.min(240, w * 0.29)) : 1), draw: drawFilm, label: "The policy of the chosen run, filmed in Isaac Lab" });
     const caption = h("p", { className: "cl-note" });
     ui.root.append(
@@ -180,7 +182,7 @@ export default {
       if (own.length) { problem = `${own.join(", ")}: no such term in this page; Isaac Lab has it`; refresh(); return; }
       problem = "";
       going = { id: ++count, engine: "page", weights: { ...model.get("weights") }, ppo: { ...model.get("ppo") }, num_envs: how.num_envs, seed: how.seed,
-        agent: how.agent, max_epochs: how.max_epochs, points: [], evaluations: [], stopped: false, begun: performance.now() };
+        agent: how.agent, max_epochs: how.max_epochs, points: [], evaluations: [], actors: [], stopped: false, begun: performance.now() };
       if (preset.value && preset.value !== "the task's own") going.preset = preset.value;
       carts = null;
       learner().postMessage({ type: "train", id: going.id, agent: { ...settings.agents[how.agent], ...going.ppo }, task, k: dynamics({ ...TASK, gravity: TASK.gravity }), criterion,
@@ -206,28 +208,36 @@ export default {
       if (data.type === "epoch") {
         going.points.push([data.epoch, data.mean_return, data.pay]);
         if (data.evaluation?.complete) going.evaluations.push([data.epoch, data.evaluation.mean_return, data.evaluation.task_return]);
+        going.actors.push({ epoch: data.epoch, weights: data.actor });
         going.epoch = data.epoch;
         going.steps = data.env_steps;
         show(data.actor, `${strips()} carts under the policy of epoch ${data.epoch}`);
         if (performance.now() - said > 4000) { said = performance.now(); ui.say(`Epoch ${data.epoch}, mean return ${data.mean_return?.toFixed(1) ?? "unknown"}`); }
         refresh();
       } else {
-        const { id, points, evaluations, begun, epoch, steps, ...rest } = going;
+        const { id, points, evaluations, begun, epoch, steps, actors, ...rest } = going;
         going = null;
         finish({ ...rest, epochs: data.epochs, env_steps: data.env_steps, seconds: data.seconds, evaluation: data.evaluation, actor: data.actor,
-          curve: { epoch: points.map((p) => p[0]), return: points.map((p) => p[1]), yardstick: points.map((p) => p[2]), evaluations } });
+          curve: { epoch: points.map((p) => p[0]), return: points.map((p) => p[1]), yardstick: points.map((p) => p[2]), evaluations } }, actors);
       }
     }
     function judged(e) {
       return { ...e, solved: e.task_return >= criterion.mean_return && e.timeout_share >= criterion.timeout_share };
     }
-    function finish(run) {
+    function finish(run, actors = []) {
       all.push(run);
       keep();
       choose(run);
       const e = run.evaluation;
       ui.say(`${changes(run, defaults)}: ${e.solved ? "solved" : "not solved"}, ${percent(e.timeout_share)} percent time-outs, after ${run.epochs} epochs`);
-      if (run.actor) offerPolicy(`trained here: ${changes(run, defaults)}, seed ${run.seed ?? "?"}`, run.actor);
+      const every = Math.ceil(actors.length / SNAPSHOTS), kept = actors.filter((_, i) => (actors.length - 1 - i) % every === 0);
+      if (run.actor) offerPolicy(called(run), run.actor, kept.length > 1 ? kept : undefined);
+    }
+    const called = (run) => `trained here: ${run.preset ?? changes(run, defaults)}, seed ${run.seed ?? "?"}`;
+    function drive() {
+      if (!trainedHere().some((q) => q.name === called(chosen))) offerPolicy(called(chosen), chosen.actor);
+      window.dispatchEvent(new CustomEvent("cartpole-lab-policy", { detail: { drive: called(chosen) } }));
+      message.textContent = document.querySelector('.cl[aria-label="Cart-pole playground"]') ? "" : "No playground on this page; in those of the others it is among the drivers.";
     }
     /** What the page trained, told to Python where there is one. */
     function keep() {
@@ -325,7 +335,7 @@ export default {
         return line;
       }));
       table.hidden = !all.length;
-      save.disabled = !chosen?.actor;
+      save.disabled = driveIt.disabled = !chosen?.actor;
       clear.disabled = !all.length || busy;
       chartNote.textContent = view === "reported"
         ? `Line: mean of the last 100 games, while exploring, by the run's own weights. Dot: mean of ${criterion.episodes} fresh episodes without exploring.`
