@@ -59,6 +59,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"cartpole-lab {args.command}: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except Exception as error:
+        from cartpole_lab.session.kernel_cache import explain
+
+        if (known := explain(error)) is None:
+            raise
+        print(f"cartpole-lab {args.command}: error: {known}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt as error:
         print(f"\nstopped{f': {error}' if str(error) else ''}", file=sys.stderr)
         return exit_code(error)

@@ -271,6 +271,7 @@ def open_env(
 
     import cartpole_lab.physics as physics
     import cartpole_lab.tasks  # noqa: F401
+    from cartpole_lab.session import kernel_cache
     from cartpole_lab.session.remote_assets import check_assets
 
     launch = {"headless": True, **(launcher_args or {}), "device": cfg.sim.device}
@@ -285,6 +286,8 @@ def open_env(
     with isaac_sim.starting() if in_kit else nullcontext():
         _simulation.enter_context(launch_simulation(cfg, launch))
     _simulation.enter_context(shortcuts.torch_threads(when=on_cpu and not has_camera(cfg)))
+    with shortcuts.imports():
+        kernel_cache.ready(announce)
     with shortcuts.imports(), shortcuts.compiling(cfg.sim.device, announce) if newton else nullcontext() as ahead:
         shortcuts.simulator_imports(newton)
         if newton and on_cpu:

@@ -7,6 +7,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from typing import IO
 
 from cartpole_lab.errors import UserError
 
@@ -18,6 +19,13 @@ def announce(line: str) -> None:
     os.write(_real_stderr[-1] if _real_stderr else 2, f"{line}\n".encode())
 
 
+def _held() -> IO[str]:
+    """A file to hold output: in memory where the system can, so that a full disk takes nothing from anybody."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("held output"), "w+", errors="replace")
+    return tempfile.TemporaryFile(mode="w+", errors="replace")
+
+
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
     """Hold back everything printed in the block, from native code too; print it all if the block raises.
@@ -25,7 +33,7 @@ def quietly() -> Iterator[None]:
     An error that is the user's to mend needs no report, nor does being asked to stop:
     :class:`~cartpole_lab.errors.UserError` and :class:`KeyboardInterrupt` print nothing.
     """
-    with tempfile.TemporaryFile(mode="w+", errors="replace") as held:
+    with _held() as held:
         sys.stdout.flush()
         sys.stderr.flush()
         saved = [os.dup(1), os.dup(2)]
