@@ -16,6 +16,7 @@ from cartpole_lab.cli import doctor, evaluate, export, kernel, new, play, train
 from cartpole_lab.cli._common import Parser
 from cartpole_lab.cli.output import forgive
 from cartpole_lab.errors import UserError
+from cartpole_lab.files import DISK
 from cartpole_lab.training.stopping import exit_code, stoppable
 
 COMMANDS: dict[str, ModuleType] = {
@@ -58,6 +59,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return stoppable(command.run)(args, words)
     except UserError as error:
         print(f"cartpole-lab {args.command}: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if error.errno not in DISK:
+            raise
+        where = error.filename or "a file"
+        print(f"cartpole-lab {args.command}: error: {where} cannot be written ({error.strerror})", file=sys.stderr)
         return 2
     except Exception as error:
         from cartpole_lab.session.kernel_cache import explain

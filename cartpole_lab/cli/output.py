@@ -6,41 +6,10 @@ import codecs
 import contextlib
 import os
 import sys
-from typing import Any
+
+from cartpole_lab.files import Forgiving
 
 _PLAIN = {"…": "...", "±": "+-", "×": "x", "–": "-", "−": "-", "→": "->", "²": "2", "≥": ">=", "≤": "<=", "µ": "u"}
-
-
-class Forgiving:
-    """A text stream that goes quiet when nobody reads it any more, or its disk is full."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        """Write what can be written."""
-        try:
-            return self._stream.write(text)
-        except (OSError, ValueError):
-            self._go_quiet()
-            return len(text)
-
-    def flush(self) -> None:
-        """Flush what can be flushed."""
-        try:
-            self._stream.flush()
-        except (OSError, ValueError):
-            self._go_quiet()
-
-    def _go_quiet(self) -> None:
-        """Let this stream end in nothing, native code's part included, so that Python's last flush is quiet too."""
-        with contextlib.suppress(OSError, ValueError):
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self._stream.fileno())
-            os.close(nowhere)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
 
 
 def forgive() -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from cartpole_lab.errors import UserError
-from cartpole_lab.files import write_whole
+from cartpole_lab.files import save_somewhere
 from cartpole_lab.policies.checkpoint import packed
 from cartpole_lab.policies.meaning import Meaning
 from cartpole_lab.policies.runs import Best, Run
@@ -76,7 +76,7 @@ class Keeper:
     def write(self, path: Path, state: Mapping[str, Any], best: Best | None = None) -> Path:
         """Write the entries of a moment, and note it in the run's record."""
         if self.writes:
-            write_whole(path, packed(_without_numpy(state), self.meaning))
+            save_somewhere(path, packed(_without_numpy(state), self.meaning))
             Run.open(self.log_dir).note_checkpoint(path, epoch=int(state["epoch"]), best=best)
         return path
 

@@ -25,6 +25,7 @@ from cartpole_lab.training import stopping
 from cartpole_lab.training.checkpoints import Keeper
 from cartpole_lab.training.options import TrainOptions
 from cartpole_lab.training.progress import EpochInfo, ProgressLine
+from cartpole_lab.training.summaries import outlive_the_disk
 
 CURVE_KEYS = ("epoch", "env_steps", "wall_s", "return", "length", "episode_s", "whole_episode_s")
 EVAL_KEYS = ("eval_epoch", "eval_return", "eval_timeout_share")
@@ -239,7 +240,8 @@ class Watch:
         """
         name = stopping.reason(error)
         marks = {"stopped": name, "epochs": self.done, "evaluated": False}
-        write_whole(self.keeper.log_dir / "summary.json", json.dumps(marks, indent=2) + "\n")
+        with contextlib.suppress(OSError):  # a full disk must not come before what was learned
+            write_whole(self.keeper.log_dir / "summary.json", json.dumps(marks, indent=2) + "\n")
         if not self.done:
             raise stopping.Stopped(signal.Signals[name]) from error
         self.interrupt()
@@ -266,6 +268,7 @@ def make_observer(watch: Watch, agent_cfg: dict[str, Any], options: TrainOptions
     class Watcher(AlgoObserver):
         def after_init(self, algo: Any) -> None:
             watch.algo = algo
+            outlive_the_disk(algo.writer)
 
         def after_clear_stats(self) -> None:
             pass

@@ -21,7 +21,7 @@ import numpy as np
 
 from cartpole_lab.errors import UserError
 from cartpole_lab.evaluation import Evaluation, run_episodes
-from cartpole_lab.files import write_whole
+from cartpole_lab.files import output_in, write_whole
 from cartpole_lab.policies.checkpoint import Checkpoint
 from cartpole_lab.policies.meaning import Meaning
 from cartpole_lab.policies.selectors import find_checkpoint
@@ -100,12 +100,12 @@ def train_library(
         largest_action=getattr(guard, "largest_action", None),
     )
     close_env()
-    write_results(run)
     line.show(
         f"trained {run.epochs} updates in {run.wall_s_train:.1f} s: evaluated return {evaluation.mean_return:.3f}, "
         f"{100 * evaluation.timeout_share:.2f} % time-outs of {evaluation.episodes} fresh episodes",
         keep=True,
     )
+    write_results(run)
     return run
 
 
@@ -152,7 +152,7 @@ def _learn(plan: _Plan, env: Any, watch: LibraryWatch) -> str | None:
     if start is not None:
         resume = {**start.state, "normalizer": start.meaning.normalizer}
         watch.line.show(f"going on from {start.path}", keep=True)
-    with open(log_dir / "console.log", "w") as console, contextlib.redirect_stdout(console):
+    with output_in(log_dir / "console.log"):
         try:
             with stopping.between_steps():
                 plan.learner.learn(env, log_dir, resume, watch)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from cartpole_lab.evaluation import Evaluation, run_episodes
-from cartpole_lab.files import write_whole
+from cartpole_lab.files import save_somewhere
 from cartpole_lab.policies.loading import build_policy
 from cartpole_lab.policies.meaning import Meaning
 from cartpole_lab.policies.network import NetworkPolicy
@@ -201,7 +201,7 @@ class LibraryWatch:
 
     def _write(self, path: Path, best: Best | None) -> Path:
         path.parent.mkdir(exist_ok=True)
-        write_whole(path, self.learner.packed(self._meaning()))
+        save_somewhere(path, self.learner.packed(self._meaning()))
         Run.open(self.log_dir).note_checkpoint(path, epoch=self.epoch, best=best)
         return path
 

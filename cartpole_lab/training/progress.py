@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import sys
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cartpole_lab.files import write_whole
 from cartpole_lab.tasks.success import EPISODE_S, SOLVED_RETURN
 
 if TYPE_CHECKING:
@@ -169,7 +171,8 @@ def plot_curve(
     axes.legend(loc="best", frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     if path is not None:
-        figure.savefig(path, dpi=150)
+        figure.savefig(drawn := io.BytesIO(), dpi=150, format=Path(path).suffix[1:] or "png")
+        write_whole(path, drawn.getvalue())
     return figure
 
 

@@ -23,7 +23,7 @@ import numpy as np
 
 from cartpole_lab import shortcuts
 from cartpole_lab.evaluation import Evaluation, run_episodes
-from cartpole_lab.files import write_whole
+from cartpole_lab.files import output_in, write_whole
 from cartpole_lab.policies.builders import check_rl_games
 from cartpole_lab.policies.meaning import Meaning
 from cartpole_lab.session.env import close_env, open_env
@@ -242,7 +242,7 @@ def train(
     run_args: dict[str, Any] = {"train": True, "play": False, "sigma": options.sigma}
     if start is not None:
         run_args["checkpoint"] = str(start.path)  # the keeper has read it: the file is not opened again
-    with open(log_dir / "console.log", "w") as console, contextlib.redirect_stdout(console):
+    with output_in(log_dir / "console.log"):
         watch.began, stopped = time.time(), None
         try:
             with stopping.between_steps():
@@ -289,16 +289,16 @@ def train(
         largest_action=getattr(guard, "largest_action", None),
     )
     close_env()
-    np.savez(arrays := io.BytesIO(), **run.curve)
-    write_whole(log_dir / "curve.npz", arrays.getvalue())
-    line_at = evaluation.criterion and evaluation.criterion.required_return
-    plot_curve(run.curve, log_dir / "curve.png", title=f"{task}, seed {seed}", solved_return=line_at)
-    write_whole(log_dir / "summary.json", json.dumps(run.summary(), indent=2, allow_nan=False) + "\n")
     line.show(
         f"trained {run.epochs} epochs in {run.wall_s_train:.1f} s: evaluated return {evaluation.mean_return:.3f}, "
         f"{100 * evaluation.timeout_share:.2f} % time-outs of {evaluation.episodes} fresh episodes",
         keep=True,
     )
+    np.savez(arrays := io.BytesIO(), **run.curve)
+    write_whole(log_dir / "curve.npz", arrays.getvalue())
+    line_at = evaluation.criterion and evaluation.criterion.required_return
+    plot_curve(run.curve, log_dir / "curve.png", title=f"{task}, seed {seed}", solved_return=line_at)
+    write_whole(log_dir / "summary.json", json.dumps(run.summary(), indent=2, allow_nan=False) + "\n")
     return run
 
 
