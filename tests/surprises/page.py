@@ -1,0 +1,77 @@
+"""The page ``book/surprises.md``, made from the entries and the recorded run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from tests.surprises.entries import ENTRIES, GROUPS, Surprise
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "book" / "surprises.md"
+FINDINGS = ROOT / "findings"
+HEAD = """\
+<!-- Made by `python -m tests.surprises` from the checks in tests/surprises. Change those, not this page. -->
+
+# Where good guesses go wrong
+
+Each entry is a question about the libraries of this book to which a good guess is wrong. **Answer first, then unfold.**
+Every answer was run: its numbers, and the lines it points to, are those of the recorded run. Versions stand below each
+answer. `make test ARGS=tests/surprises` runs them all again on your machine; an entry that no longer holds fails there.
+
+Recorded on {machine}, commit `{commit}`. {count} questions.
+"""
+FOOT = """\
+## More, each as a script of its own
+
+These need other versions, or no part of this book. Each script in the folder `findings` installs what it needs into a
+temporary folder and shows one surprise.
+
+| Script | What it shows |
+| --- | --- |
+{rows}
+"""
+
+
+def render(record: dict[str, Any]) -> str:
+    """The whole page, MyST."""
+    entries = record["entries"]
+    parts = [HEAD.format(machine=record["machine"], commit=record["commit"], count=len(entries))]
+    for group, title in GROUPS.items():
+        members = [ENTRIES[name] for name in entries if name in ENTRIES and ENTRIES[name].group == group]
+        if members:
+            parts.append(f"## {title}\n")
+            parts += [section(entry, entries[entry.name]) for entry in members]
+    parts.append(FOOT.format(rows="\n".join(f"| `{path.name}` | {summary(path)} |" for path in findings())))
+    return "\n".join(parts)
+
+
+def section(entry: Surprise, found: dict[str, Any]) -> str:
+    """One entry: the question is open, the rest is folded."""
+    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
+    places = ", ".join(f"`{place}`" for place in found["places"])
+    lines = [f"({entry.name})=", f"### {entry.question}", ""]
+    if not found["holds"]:
+        lines += [f"> **Not so any more** with {versions}: the run saw otherwise than what is written here.", ""]
+    lines += [f"**The guess.** {entry.guess}", "", ":::{dropdown} What happens", ""]
+    happens = entry.happens.format(**found["values"]) if found["holds"] else entry.happens
+    lines += [happens, "", f"**Why.** {entry.why}" + f" ({places})" * bool(places), ""]
+    lines += [f"**What to do.** {entry.todo}", "", f"*{versions}*", ":::", ""]
+    return "\n".join(lines)
+
+
+def findings() -> list[Path]:
+    """The scripts, by name."""
+    return sorted(FINDINGS.glob("*.sh"))
+
+
+def summary(path: Path) -> str:
+    """The first sentence of a script's truth."""
+    text = path.read_text(encoding="utf-8")
+    head = " ".join(line.removeprefix("#").strip() for line in text.splitlines()[1:] if line.startswith("#"))
+    truth = re.search(r"Truth: (.+?)(?: Why it matters:|$)", head)
+    sentence = re.match(r".+?[.:](?= |$)", truth[1]) if truth else None
+    title = re.match(r".+?\.(?= |$)", head)
+    answer = f"{sentence[0].rstrip(':.')}." if sentence else ""
+    return f"{title[0] if title else head} {answer[:1].upper()}{answer[1:]}".replace("|", "\\|").replace("*", "\\*")
