@@ -54,8 +54,8 @@ def main() -> None:
             (BOOK / "seeds_gpu.txt").write_text(seeds(figures))
     if reports := {name: found for name in GPU_DEPTH if (found := _read(f"depth_{name}_gpu.json"))}:
         (BOOK / "depth_gpu.txt").write_text(depth_gpu(reports))
-    if runs := _read("libraries.json").get("runs"):
-        (BOOK / "libraries.txt").write_text(libraries(runs))
+    if figures := _read("libraries.json"):
+        (BOOK / "libraries.txt").write_text(libraries(figures))
     if depth_runs := _read("depth.json"):
         (BOOK / "depth.txt").write_text(depth(depth_runs))
     if rates := _read("camera.json"):
@@ -130,19 +130,26 @@ def scaling(figures: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def libraries(runs: list[dict[str, Any]]) -> str:
+def libraries(figures: dict[str, Any]) -> str:
     """Mean and worst of the seeds, a line a library."""
-    lines = ["| library | return, mean (worst) | time-outs, mean (worst) | wall time | solved |"]
-    lines += ["| --- | ---: | ---: | ---: | ---: |"]
+    lines = [
+        "| library | updates | return, mean (worst) | time-outs, mean (worst) | CPU time | largest action | solved |"
+    ]
+    lines += ["| --- | ---: | ---: | ---: | ---: | ---: | ---: |"]
+    runs = figures["runs"]
     for name in dict.fromkeys(run["entry"] for run in runs):
         own = [run for run in runs if run["entry"] == name]
         returns, timeouts = [run["return"] for run in own], [100 * run["timeouts"] for run in own]
+        updates = " to ".join(dict.fromkeys(str(pick(run["updates"] for run in own)) for pick in (min, max)))
         lines.append(
-            f"| {name} | {statistics.mean(returns):.3f} ({min(returns):.3f}) "
+            f"| {name} | {updates} | {statistics.mean(returns):.3f} ({min(returns):.3f}) "
             f"| {statistics.mean(timeouts):.2f} % ({min(timeouts):.2f} %) "
-            f"| {statistics.mean(run['wall_s'] for run in own):.0f} s | {sum(r['solved'] for r in own)} of {len(own)} |"
+            f"| {statistics.mean(run['cpu_s'] for run in own):.0f} s | {max(run['largest_action'] for run in own):.2f} "
+            f"| {sum(r['solved'] for r in own)} of {len(own)} |"
         )
-    return "\n".join(lines) + "\n"
+    versions = ", ".join(f"{name} {version}" for name, version in figures["versions"].items())
+    where = f"{figures['cores']} cores, {figures['memory_gb']} GB, no GPU, at commit `{figures['commit']}`"
+    return "\n".join(lines) + f"\n\nMeasured on {where}, with {versions}.\n"
 
 
 def depth(report: dict[str, Any]) -> str:
