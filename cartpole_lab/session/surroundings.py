@@ -34,7 +34,7 @@ def foreign_packages() -> dict[str, str]:
     Returns:
         By entry: what is wrong with it, such as ``"other copies of numpy, torch"``.
     """
-    outside = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    outside = _of_python_path()
     own_folders = {os.path.realpath(sysconfig.get_path(name)) for name in ("purelib", "platlib")}
     if site.ENABLE_USER_SITE and (user := site.getusersitepackages()) in sys.path:
         outside.append(user)
@@ -62,6 +62,16 @@ def foreign_packages() -> dict[str, str]:
     return found
 
 
+def _of_python_path() -> list[str]:
+    """Entries of ``PYTHONPATH`` as Python reads them: absolute, and an empty one is the current folder."""
+    if not (given := os.environ.get("PYTHONPATH", "")):
+        return []
+    try:
+        return [os.path.abspath(entry) for entry in given.split(os.pathsep)]
+    except FileNotFoundError:  # the current folder is gone
+        return [entry for entry in given.split(os.pathsep) if os.path.isabs(entry)]
+
+
 def leave_out_foreign_packages() -> dict[str, str]:
     """Take such entries off this process's path and its children's, and say so in a line each.
 
@@ -72,9 +82,9 @@ def leave_out_foreign_packages() -> dict[str, str]:
     if not found:
         return found
     left_out.update(found)
-    sys.path[:] = [entry for entry in sys.path if entry not in found]
-    before = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    kept = os.pathsep.join(entry for entry in before if entry and entry not in found)
+    sys.path[:] = [entry for entry in sys.path if not entry or os.path.abspath(entry) not in found]
+    before = _of_python_path()
+    kept = os.pathsep.join(entry for entry in before if entry not in found)
     if kept:
         os.environ["PYTHONPATH"] = kept
     else:

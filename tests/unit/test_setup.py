@@ -403,6 +403,27 @@ def test_a_good_folder_on_the_path_stays(foreign: str, monkeypatch: pytest.Monke
     assert surroundings.leave_out_foreign_packages() == {}
 
 
+@pytest.mark.parametrize(
+    "spelt",
+    ["{0}/", "{0}/../other", "//{0}", "other", "./other/", "/nowhere/at/all:other", ":{0}/", ""],
+    ids=["slash", "dots", "two_slashes", "relative", "dot", "second", "empty_and_slash", "empty"],
+)
+def test_a_folder_on_the_path_may_be_spelt_in_any_way(foreign: str, spelt: str) -> None:
+    """Python makes entries absolute, and an empty one the current folder: ``PYTHONPATH=$PYTHONPATH:/opt`` has one."""
+    other = Path(foreign.split(os.pathsep)[1])
+    inside = spelt == ""
+    path = os.pathsep + "/nowhere" if inside else spelt.format(other)
+    code = "import cartpole_lab.session, sys; import yaml, os; print(yaml.__file__, os.environ.get('PYTHONPATH'))"
+    command = [sys.executable, "-P", "-c", code]
+    cwd = other if inside else other.parent
+    done = subprocess.run(
+        command, cwd=cwd, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith(f"left out: {other} of PYTHONPATH") and done.stderr.count("\n") == 1
+    assert str(VENV) in done.stdout and str(other) not in done.stdout
+
+
 def test_isaac_sims_own_packages_stay(foreign: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from cartpole_lab.session import surroundings
 
