@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 
 from cartpole_lab import shortcuts
-from cartpole_lab.errors import UserError
 from cartpole_lab.policies.by_hand import for_env
 from cartpole_lab.policies.checkpoint import Checkpoint
 from cartpole_lab.policies.loading import load_policy
@@ -21,6 +20,7 @@ from cartpole_lab.policies.runs import Run
 from cartpole_lab.policies.selectors import open_any
 from cartpole_lab.session.env import DEFAULT_TASK, make_env
 from cartpole_lab.session.episodes import Round, has_time_out, play_round
+from cartpole_lab.session.recorded import EnvSettings, check_sizes
 from cartpole_lab.tasks.success import STOP_MARGIN, Criterion, Verdict, criterion_of, stop_failures
 
 if TYPE_CHECKING:
@@ -242,7 +242,7 @@ def evaluate(
     if checkpoint is not None:
         shape = tuple(env.unwrapped.single_observation_space["policy"].shape)
         policy = load_policy(checkpoint, device=env.unwrapped.device, obs_shape=shape)
-        check_fits(policy, env)
+        check_fits(policy, env, checkpoint.env)
     return run_episodes(env, for_env(policy, env), episodes=episodes, seed=seed)
 
 
@@ -253,21 +253,22 @@ def settings_for(checkpoint: Checkpoint | None, task_or_cfg: Any = None) -> Any:
     return DEFAULT_TASK if checkpoint is None else checkpoint.env
 
 
-def check_fits(policy: Policy, env: gym.Env) -> None:
+def check_fits(policy: Policy, env: gym.Env, trained: EnvSettings | None = None) -> None:
     """See that a trained policy can act in an environment.
+
+    Args:
+        policy: The policy; one that is not a network is not looked at.
+        env: The environment.
+        trained: Settings that it was trained with, for the words to repeat.
 
     Raises:
         UserError: It sees other observations than the environment gives, or gives other actions than it takes.
     """
     if not isinstance(policy, NetworkPolicy):
         return
-    raw = env.unwrapped
-    given, wanted = tuple(raw.single_observation_space["policy"].shape), raw.single_action_space.shape[0]
-    if policy.obs_shape != given:
-        raise UserError(f"the policy sees observations of shape {policy.obs_shape}, the environment gives {given}")
-    actions = policy(torch.zeros(2, *given, device=raw.device)).shape[1]
-    if actions != wanted:
-        raise UserError(f"the policy gives {actions} numbers an action, the environment takes {wanted}")
+    check_sizes(env, trained, policy.obs_shape)
+    given = env.unwrapped.single_observation_space["policy"].shape
+    check_sizes(env, trained, None, policy(torch.zeros(2, *given, device=env.unwrapped.device)).shape[1])
 
 
 def live_criterion(raw: Any) -> Criterion:

@@ -156,6 +156,47 @@ def differences(before: EnvSettings, after: EnvSettings) -> list[str]:
     return words
 
 
+def check_sizes(
+    env: Any, trained: EnvSettings | None, observation: Sequence[int] | None, actions: int | None = None
+) -> None:
+    """See that a trained policy can act in a live environment.
+
+    Args:
+        env: The environment.
+        trained: Settings that the policy was trained with, None if nobody wrote them down.
+        observation: Shape of one observation that it sees; None is not looked at.
+        actions: Numbers of one action that it gives; None is not looked at.
+
+    Raises:
+        UserError: It sees other observations than the environment gives, or gives other actions than it takes. The
+            message ends with the words to repeat.
+    """
+    raw = env.unwrapped
+    given, wanted = tuple(raw.single_observation_space["policy"].shape), raw.single_action_space.shape[0]
+    if observation is not None and tuple(observation) != given:
+        raise UserError(
+            f"the policy sees observations of shape {tuple(observation)}, the environment gives {given}"
+            f"{_cure(raw, trained)}"
+        )
+    if actions is not None and actions != wanted:
+        raise UserError(
+            f"the policy gives {actions} numbers an action, the environment takes {wanted}{_cure(raw, trained)}"
+        )
+
+
+def _cure(raw: Any, trained: EnvSettings | None) -> str:
+    """What to type for a live environment to be as the policy knows it."""
+    if trained is None or not trained.values:
+        return ""
+    task = raw.spec.id if raw.spec is not None else trained.task
+    words = differences(EnvSettings(task, trained.presets, plain(raw.cfg)), trained)
+    seen = [word for word in words if word.startswith(("env.observations.", "env.actions."))]
+    spoken = [f"--task {word}" if "=" not in word else word for word in words if word in seen or "=" not in word]
+    if not spoken or any("=" in word and not re.fullmatch(r"[\w.]+=[-+\w.\",\[\]]+", word) for word in spoken):
+        return f"; leave out what changes either: the checkpoint brings the settings of its training, on {trained.task}"
+    return f"; repeat what it was trained with: {' '.join(spoken)}"
+
+
 def describe(settings: EnvSettings) -> list[str]:
     """Words that say how recorded settings differ from those of their task, such as ``env.episode_length_s=2.0``."""
     from cartpole_lab.session.env import load_cfg

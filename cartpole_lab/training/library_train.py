@@ -38,6 +38,7 @@ from cartpole_lab.training.options import RUNS, TrainOptions
 from cartpole_lab.training.progress import EpochInfo, ProgressLine, plot_curve
 from cartpole_lab.training.rl_games_train import TrainingRun
 from cartpole_lab.training.run_folder import (
+    check_start,
     make_log_dir,
     physics_name,
     prepare_env_cfg,
@@ -76,6 +77,7 @@ def train_library(
     line.show(f"making {env_cfg.scene.num_envs} environments of {plan.task} on {env_cfg.sim.device} …")
     with contextlib.nullcontext() if options.verbose else quietly():  # 3. environment
         env = open_env(plan.task, env_cfg, launcher_args=options.launcher_args)
+        check_start(plan.start, env, plan.log_dir)
         guard = guarded(record_clips(options, env, plan.log_dir), options.check_finite)
         settings = plain(plan.learner.settings)
         track(options, {"name": plan.learner.name}, env_cfg, settings, plan.log_dir)

@@ -42,6 +42,7 @@ from cartpole_lab.training.run_folder import (
     check_epochs,
     check_minibatch,
     check_names,
+    check_start,
     distribute,
     make_log_dir,
     names_rate,
@@ -207,6 +208,7 @@ def train(
             ppo_agent = shortcuts.ppo_agent()
 
         env = open_env(task, env_cfg, launcher_args=options.launcher_args)
+        check_start(start, env, log_dir)
         filmed = record_clips(options, env, log_dir)
         # a GPU would wait for every look; there the watch looks at the rewards of a whole rollout
         guard = guarded(filmed, options.check_finite and env_cfg.sim.device == "cpu")

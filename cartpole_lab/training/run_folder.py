@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import copy
 import os
+import shutil
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from cartpole_lab.policies.selectors import find_checkpoint
 from cartpole_lab.session import overrides
 from cartpole_lab.session.env import DEFAULT_AGENT, DEFAULT_TASK, configure, default_presets, has_camera
 from cartpole_lab.session.held_output import announce
-from cartpole_lab.session.recorded import EnvSettings, plain
+from cartpole_lab.session.recorded import EnvSettings, check_sizes, plain
 from cartpole_lab.training.options import TrainOptions
 
 
@@ -106,6 +107,26 @@ def resume_from(options: TrainOptions, task_or_cfg: Any) -> Checkpoint | None:
     if missing:
         raise UserError(f"checkpoint {str(start.path)!r} has no {' and no '.join(missing)}: it can act, not go on")
     return start
+
+
+def check_start(start: Checkpoint | None, env: Any, log_dir: Path) -> None:
+    """See that the checkpoint to go on from fits the environment; the run's folder is taken away again if not.
+
+    Raises:
+        UserError: It sees other observations than the environment gives, or gives other actions than it takes.
+    """
+    if start is None:
+        return
+    try:
+        check_sizes(env, start.env, start.meaning.observation, start.meaning.actions)
+    except UserError:
+        shutil.rmtree(log_dir, ignore_errors=True)  # made by this process a moment ago; it holds nothing but settings
+        here = Path.cwd()
+        for folder in log_dir.parents:
+            if here.is_relative_to(folder) or any(folder.iterdir()):
+                break
+            folder.rmdir()
+        raise
 
 
 def settings_of(

@@ -238,8 +238,9 @@ def _play(env: gym.Env, policy: Policy, steps: int, seed: int) -> tuple[list[np.
 
 def acting(policy: Policy | Checkpoint, env: gym.Env) -> Policy:
     """The policy, on the device of the environment that it fits."""
+    trained = policy.env if isinstance(policy, Checkpoint) else None
     if isinstance(policy, Checkpoint):
         shape = tuple(env.unwrapped.single_observation_space["policy"].shape)
         policy = load_policy(policy, device=env.unwrapped.device, obs_shape=shape)
-    check_fits(policy, env)
+    check_fits(policy, env, trained)
     return policy

@@ -185,6 +185,30 @@ def test_a_checkpoint_that_cannot_be_gone_on_from(name: str, runs: dict[str, Any
     assert not root.exists() and not (tmp_path / "ran").exists()
 
 
+@pytest.mark.parametrize("name", OTHERS)
+def test_observations_of_another_size_name_the_words_to_repeat(
+    name: str, runs: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cartpole_lab import evaluate
+    from cartpole_lab.video.rollout import record_rollout
+
+    monkeypatch.chdir(tmp_path)
+    checkpoint = runs[name].checkpoint
+    asked: dict[str, Any] = {"device": "cpu", "overrides": ["env.observations.policy.history_length=2"]}
+    says = (
+        r"sees observations of shape \(4,\), the environment gives \(8,\); "
+        r"repeat what it was trained with: env\.observations\.policy\.history_length=null$"
+    )
+    with pytest.raises(UserError, match=says):
+        train(rl_library=name, checkpoint=checkpoint, progress=False, num_envs=4, **asked)
+    assert list(tmp_path.iterdir()) == [], "the run's folder stays"
+    if name == OTHERS[0]:  # one code for all libraries
+        with pytest.raises(UserError, match=says):
+            evaluate(checkpoint, episodes=4, **asked)
+        with pytest.raises(UserError, match=says):
+            record_rollout(checkpoint, num_envs=2, steps=6, **asked)
+
+
 class Hostile:
     """A pickle that writes a file when it is read."""
 
