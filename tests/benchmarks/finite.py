@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks.finite [--sizes 64 512 1024 4096] [--rounds 15]
 
-Both sides step one environment with the same actions; a round is one stretch of each, and which comes first changes from
-round to round. Seconds are those that the process had of its processor, so that a busy machine disturbs little. Prints a
-table, and writes it to ``_build/bench/finite.json``.
+Both sides step one environment with the same actions; a round is one stretch of each, and they take turns in coming
+first. Seconds are those that the process had of its processor, so that a busy machine disturbs little. Prints a table,
+and writes it to ``_build/bench/finite.json``.
 """
 
 from __future__ import annotations
@@ -47,7 +47,6 @@ def measure(num_envs: int, rounds: int, device: str) -> dict[str, float]:
             seconds = {side: stretch(side, action) for side in sides}
             without.append(seconds[plain])
             ratios.append(seconds[guard] / seconds[plain])
-        alone = time.process_time()
         out = plain.step(action)
         plain_step, plain.step = plain.step, lambda _: out
         began = time.process_time()
