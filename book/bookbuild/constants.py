@@ -26,10 +26,14 @@ class Sources:
     Attributes:
         constants: Values that the code or the config holds.
         records: Text of the files in ``book/measured`` by name, for the paragraphs that name one.
+        shares: The constants that are shares, in percent: what may stand before a percent sign.
+        commits: Whether a paragraph may name the commit at which its numbers were measured. Lessons have a run instead.
     """
 
     constants: frozenset[float]
     records: dict[str, str] = field(default_factory=dict)
+    shares: frozenset[float] = frozenset({0.0, 100.0})
+    commits: bool = False
 
 
 def numbers_in(text: str) -> Iterator[float]:
@@ -49,12 +53,18 @@ def lesson_sources(notebook: NotebookNode) -> Sources:
     for cell in notebook.cells:
         if cell.cell_type == "code" and not {"say", "claim"} & set(tags_of(cell)):
             constants |= code_constants(cell.source)
-    return Sources(frozenset(with_other_units(constants)), measured_records())
+    return sources_from(constants)
 
 
 def page_sources() -> Sources:
     """The numbers that the written pages of the book may use."""
-    return Sources(frozenset(with_other_units(package_constants())), measured_records())
+    return sources_from(package_constants(), commits=True)
+
+
+def sources_from(constants: set[float], *, commits: bool = False) -> Sources:
+    """Sources with these constants and the recorded measurements."""
+    shares = frozenset({0.0, 100.0} | {round(100 * abs(c), 9) for c in constants if 0 < abs(c) < 1})
+    return Sources(frozenset(with_other_units(constants)), measured_records(), shares, commits)
 
 
 def measured_records() -> dict[str, str]:

@@ -3,11 +3,13 @@
 A number in a sentence is in order if it is
 
 - shown by the run: the replaced fields of the f-string that a ``say`` cell shows;
-- recorded: the paragraph names a file in ``book/measured`` that holds it, or the commit at which it was measured;
+- recorded: the paragraph names a file in ``book/measured`` that holds it, or, on a page, the commit that was measured;
 - a constant: a literal of the lesson's code, of the task's config or of an agent's settings, also as a percentage, in
   degrees, or as what follows from the clock (steps a second, steps an episode);
 - worked out: the right side of ``a × b = c`` whose left side is in order;
 - no quantity: part of a name or version, an index (lesson 6, exercise 6.1, term 4), a heading's minutes, code, formula.
+
+A code span or a formula that holds nothing but a number is a number in disguise, and so are ``14s``, ``.93`` and ``½``.
 """
 
 from __future__ import annotations
@@ -31,25 +33,34 @@ _UNITS = ("five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "t
 _UNITS += ("sixteen", "seventeen", "eighteen", "nineteen")
 _WORDS = {word: 5 + k for k, word in enumerate(_UNITS)} | {word: 20 + 10 * k for k, word in enumerate(_TENS)}
 _PRODUCTS = ("Isaac Lab", "Isaac Sim", "Python", "Windows", "rl-games", "Gymnasium", "NumPy", "PyTorch", "CUDA", "WSL")
+_PRODUCTS += ("glibc", "Ubuntu")
 _SHARE = re.compile(
     rf"\b(?:{NUMBER}|one|two|three|four|{'|'.join(_WORDS)}|[a-z]+ty-[a-z]+)(?: \w+)? (?:of|in|out of) (?:a |every )?"
     r"(?:ten|twenty|hundred|thousand)\b"
+)
+_BARE = re.compile(r"([`$])([±+−~≈<>-]*\s*[\d.½⅓⅔¼¾][\d,.  ]*\s*(?:%|°|\\%|m|s|N|rad|kg)?)\1")
+"""A code span or formula that holds a number and nothing else, but for a sign and a unit."""
+_COUNTED = "carts?|poles?|games?|episodes?|runs?|seeds?|starts?|policies"
+_FRACTION = re.compile(
+    r"\b(?:half|(?:a|one|two|three) (?:third|quarter|fifth|tenth)s?)(?: of)? (?:the|all|its|their|these) "
+    rf"(?:{_COUNTED})\b",
+    flags=re.I,
 )
 _NO_QUANTITY = (
     r"^```.*?^```",  # code
     r"`[^`\n]*`",
     r"\$\$.*?\$\$|\$[^$\n]*\$",  # formulas
-    r"\]\([^)]*\)|<[^>\n]+>|https?://\S+",  # where links lead, tags
-    r"^#+ .*$",  # headings: numbers of lessons, minutes
-    r"^\s*\d+\. |^\| \d+ \|",  # lists, and tables that count their rows
+    r"\]\([^)]*\)|</?[a-z][^>\n]*>|https?://\S+",  # where links lead, tags
+    r"^#+ (?:\d+ ·|Exercise \d+\.\d+ ·)?|\(\d+ min\)\s*$",  # headings: numbers of lessons and exercises, minutes
+    r"^\s*\d{1,2}\. |^\| \d{1,2} \|",  # lists, and tables that count their rows
     r"\*\*Lesson \d+ · \d+ minutes\*\*",
     r"\b(?:[Ll]essons?|[Ee]xercises?|[Qq]uestions?|[Tt]erms?|[Ll]ines?|[Ss]tages?|[Cc]ells?|[Aa]nswers?|[Pp]ieces?)"
-    r"\s+\(?\d+(?:\.\d+)?\)?(?:(?:,| and| to|–)\s+\d+(?:\.\d+)?)*(?:'s)?",
+    r"\s+\(?\d{1,2}(?:\.\d)?\)?(?![\d.]*\d)(?:(?:,| and| to|–)\s+\d{1,2}(?:\.\d)?(?![\d.]*\d))*(?:'s)?",
     r"\(\d\)",  # terms are counted so in the configs
     r"(?:\*\*|\[)\d+ · ",
     rf"\b(?:{'|'.join(_PRODUCTS)})\s+\d[\w.]*",
     r"\b\d+\.x\b",
-    r"[A-Za-zΑ-ω_][\w-]*\d[\w.]*|\b\d+D\b",  # names: H100, cart_0
+    r"[A-Za-zΑ-ω_]\w*\d[\w.]*|\b\d+D\b",  # names: H100, cart_0
     r"\d{4}-\d\d-\d\d",  # dates
     r"(?:/s|s|m|rad|N·m)[²³]|10[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+",
 )
@@ -70,19 +81,25 @@ def _without_code(text: str) -> str:
 
 
 def _unfounded_in_block(block: str, sources: Sources) -> list[str]:
-    if re.search(r"commit\s+`[0-9a-f]{7,}`", block):
+    if sources.commits and re.search(r"commit\s+`[0-9a-f]{7,}`", block):
         return []
+    block = _BARE.sub(r" \2 ", block)
     named = [name for name in sources.records if f"measured/{name.partition('.')[0]}." in block]
     recorded = {n for name in named for n in numbers_in(sources.records[name])}
     plain = block
     shares = [] if recorded else [m[0] for m in _SHARE.finditer(re.sub(r"`[^`\n]*`", "", plain))]
+    shares += [m[0] for m in _FRACTION.finditer(plain)]
     for pattern in _NO_QUANTITY:
         plain = re.sub(pattern, " ", plain, flags=re.M | re.S)
     allowed = [*sources.constants, *recorded]
     worked_out = _results(plain, allowed)
     found = [f"a share: {share!r}" for share in shares]
-    for match in re.finditer(rf"(?<![\w.]){NUMBER}(?![\w])", plain):
-        if match.start() in worked_out or _known(match[0], allowed):
+    for match in re.finditer(r"[½⅓⅔¼¾]", plain):
+        found.append(f"{match[0]} in {' '.join(plain[max(0, match.start() - 30) : match.end() + 20].split())!r}")
+    for match in re.finditer(rf"(?<![\w.]){NUMBER}|(?<!\w)\.\d+", plain):
+        percent = re.match(r"\s*(?:\\?%|per ?cent)", plain[match.end() :]) is not None
+        source = [*sources.shares, *recorded] if percent else allowed
+        if match.start() in worked_out or _known(match[0], source, percent=percent):
             continue
         around = plain[max(0, match.start() - 30) : match.end() + 20]
         found.append(f"{match[0]} in {' '.join(around.split())!r}")
@@ -93,10 +110,10 @@ def _unfounded_in_block(block: str, sources: Sources) -> list[str]:
     return found
 
 
-def _known(number: str, allowed: Iterable[float]) -> bool:
-    """Whether one of the values, rounded as the number is written, is the number."""
+def _known(number: str, allowed: Iterable[float], *, percent: bool = False) -> bool:
+    """Whether one of the values, rounded as the number is written, is the number; in percent, one that is a share."""
     value = value_of(number)
-    if value in (0.0, 1.0, 2.0, 3.0, 4.0) and not number.strip("01234"):  # counted, not measured
+    if not percent and value in (0.0, 1.0, 2.0, 3.0, 4.0) and not number.strip("01234"):  # counted, not measured
         return True
     decimals = len(number.partition("e")[0].partition(".")[2])
     if "e" in number:
@@ -174,7 +191,7 @@ def claimed_sentences(source: str) -> list[str]:
 
 
 def lesson_texts(notebook: NotebookNode) -> Iterator[tuple[str, str]]:
-    """All prose of a lesson with the place where it stands: Markdown, say cells, alt texts."""
+    """All prose of a lesson with the place where it stands: Markdown, say cells, alt texts (also those in code)."""
     for number, cell in enumerate(notebook.cells, start=1):
         if cell.source.startswith("## Check yourself"):
             continue  # questions suppose things
@@ -182,9 +199,21 @@ def lesson_texts(notebook: NotebookNode) -> Iterator[tuple[str, str]]:
             yield f"cell {number}", cell.source
         elif "say" in tags_of(cell):
             yield f"cell {number} (say)", say_text(cell.source)
-        alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
-        if alt:
+        for alt in alt_texts(cell):
             yield f"cell {number} (alt text)", alt
+
+
+def alt_texts(cell: NotebookNode) -> list[str]:
+    """What a cell says in place of its pictures: in its metadata, and as ``alt=`` or ``alt = `` in its code."""
+    found = [alt] if (alt := cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")) else []
+    if cell.cell_type == "code" and "alt" in cell.source:
+        code = "\n".join(line for line in cell.source.splitlines() if not line.lstrip().startswith(("%", "!")))
+        for node in ast.walk(ast.parse(code)):
+            if isinstance(node, ast.keyword) and node.arg == "alt":
+                found.append(_text_of(node.value))
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "alt":
+                found.append(_text_of(node.value))
+    return [alt for alt in found if alt != PLACE]
 
 
 _COMPARES = re.compile(
@@ -195,13 +224,15 @@ _COMPARES = re.compile(
 
 
 def unchecked_comparisons(notebook: NotebookNode) -> list[str]:
-    """Sentences about the run (those of say cells) that compare, and that no claim of the lesson covers."""
+    """Sentences about the run (those of say cells, alt texts and the recap) that compare, and that no claim covers."""
     claimed = [plain_words(s) for c in notebook.cells if "claim" in tags_of(c) for s in claimed_sentences(c.source)]
     found: list[str] = []
     for number, cell in enumerate(notebook.cells, start=1):
-        if "say" not in tags_of(cell):
-            continue
-        for sentence in sentences(say_text(cell.source)):
+        told = sentences(say_text(cell.source)) if "say" in tags_of(cell) else []
+        told += [sentence for alt in alt_texts(cell) for sentence in sentences(alt)]
+        recap = re.search(r"^## Recap\n(.*?)(?=^##|\Z)", cell.source, re.M | re.S)
+        told += sentences(recap[1]) if recap and cell.cell_type == "markdown" else []
+        for sentence in told:
             words = plain_words(sentence)
             if _COMPARES.search(re.sub(r"`[^`]*`", "", sentence)) and not any(c in words for c in claimed):
                 found.append(f"cell {number}: {' '.join(sentence.split())!r}")
