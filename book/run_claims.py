@@ -3,12 +3,17 @@
 Runs the lessons at the book's parameters with several seeds, with one and two threads of PyTorch, and with the plainest
 instructions of the processor that PyTorch can take, and prints a table: a line a statement, a column a run. Exit status
 1 if one fails somewhere. It takes the lessons' run time once for each column: name the lessons that you have changed.
+Each verdict is kept in ``_build/claims`` until lesson, package or column change, so one sitting goes on where another
+was stopped; ``--fresh`` forgets them. A column that changes nothing in a lesson (it has no ``seed``, say) runs once.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import os
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,9 +22,9 @@ from pathlib import Path
 import nbformat
 from bookbuild import paths
 from bookbuild.claims import read_claims
-from bookbuild.exercises import tags_of
+from bookbuild.digest import package_digest
 from bookbuild.machine import describe_machine
-from bookbuild.notebooks import load_parameters, run_notebook
+from bookbuild.notebooks import load_parameters, parameter_names, run_notebook
 
 SEEDS = (1, 2, 3, 4, 5)
 
@@ -52,19 +57,27 @@ def conditions(seeds: Sequence[int]) -> list[Condition]:
     return [*found, Condition("2 threads", threads=2), Condition("plain CPU", capability="default")]
 
 
-def parameter_names(lesson: Path) -> list[str]:
-    """The names that a lesson's parameters cell assigns."""
-    for cell in nbformat.read(lesson, as_version=4).cells:
-        if "parameters" in tags_of(cell):
-            return [line.partition("=")[0].strip() for line in cell.source.splitlines() if "=" in line]
-    return []
+def run_or_recall(
+    lesson: Path, condition: Condition, book: Mapping[str, int | float | str | bool | None], package: str
+) -> dict[str, bool]:
+    """The verdicts of a lesson's statements under a condition: kept ones, or those of a run; empty where it failed."""
+    parameters = {**book, **condition.parameters(parameter_names(lesson))}
+    made_from = [lesson.read_text(encoding="utf-8"), package, sorted(parameters.items()), condition.capability]
+    key = hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:20]
+    kept = paths.BUILD / "claims" / f"{lesson.stem}-{key}.json"
+    if kept.is_file():
+        return dict(json.loads(kept.read_text(encoding="utf-8")))
+    found = run_under(lesson, condition, parameters)
+    if found:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    return found
 
 
 def run_under(
-    lesson: Path, condition: Condition, book: Mapping[str, int | float | str | bool | None]
+    lesson: Path, condition: Condition, parameters: Mapping[str, int | float | str | bool | None]
 ) -> dict[str, bool]:
-    """The verdicts of a lesson's statements under a condition; empty where it failed to run."""
-    parameters = {**book, **condition.parameters(parameter_names(lesson))}
+    """The verdicts of a lesson's statements with these parameters; empty where it failed to run."""
     before = os.environ.get("ATEN_CPU_CAPABILITY")
     if condition.capability is not None:
         os.environ["ATEN_CPU_CAPABILITY"] = condition.capability
@@ -97,17 +110,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", help="lessons, by the start of their file name; all when none is given")
     parser.add_argument("--seeds", type=int, nargs="*", default=list(SEEDS))
     parser.add_argument("--only", nargs="*", metavar="COLUMN", help="only these columns, such as 'seed 1' '2 threads'")
+    parser.add_argument("--fresh", action="store_true", help="forget the verdicts of earlier runs first")
     args = parser.parse_args(argv)
     lessons = [p for p in paths.lesson_paths() if not args.names or any(p.stem.startswith(n) for n in args.names)]
     columns = [c for c in conditions(args.seeds) if args.only is None or c.name in args.only]
     if not lessons or not columns:
         parser.error("no such lesson or column")
-    book = load_parameters(paths.BOOK_PARAMETERS)
+    if args.fresh:
+        shutil.rmtree(paths.BUILD / "claims", ignore_errors=True)
+    book, package = load_parameters(paths.BOOK_PARAMETERS), package_digest()
     verdicts: dict[str, dict[str, dict[str, bool]]] = {}
     for lesson in lessons:
         for condition in columns:
             print(f"{lesson.stem}, {condition.name} …", flush=True)
-            found = run_under(lesson, condition, book.get(lesson.stem, {}))
+            found = run_or_recall(lesson, condition, book.get(lesson.stem, {}), package)
             verdicts.setdefault(lesson.stem, {})[condition.name] = found
             for sentence, holds in found.items():
                 if not holds:

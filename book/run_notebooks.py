@@ -10,7 +10,7 @@ import multiprocessing
 import shutil
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ if __name__ == "__main__":
 import nbformat
 from bookbuild import paths
 from bookbuild.digest import package_digest
-from bookbuild.notebooks import NotebookRun, load_parameters, run_notebook
+from bookbuild.notebooks import NotebookRun, load_parameters, parameter_names, run_notebook
 from bookbuild.waits import broken_promises
 
 
@@ -35,6 +35,7 @@ def run_lessons(
     stale: bool = False,
     jobs: int = 1,
     exercises: bool = True,
+    everywhere: Mapping[str, int] | None = None,
 ) -> list[NotebookRun]:
     """Run lessons and print a line about each.
 
@@ -45,6 +46,7 @@ def run_lessons(
         stale: Take the newest stored result of each, old or not, and run only what has none (for drafts).
         jobs: Lessons that run at a time. More than one is quicker in all, and the times that lessons print are longer.
         exercises: Stubs have to fail their checks and solutions to pass them; False for a learner's copies.
+        everywhere: Values for the parameters of these names in all lessons that have them, such as ``seed``.
 
     Returns:
         One run a notebook, failed ones included, in the order of ``sources``.
@@ -53,7 +55,11 @@ def run_lessons(
     package = package_digest() if cache else None
     # The lessons' statements are about the book's runs; the tests' are too small for some.
     options = {"package": package, "stale": stale, "claims": not test and exercises, "exercises": exercises}
-    calls = [partial(run_notebook, p, parameters.get(p.stem, {}), **options) for p in sources]
+    calls = []
+    for path in sources:
+        known = parameter_names(path) if everywhere else []
+        changed = {name: value for name, value in (everywhere or {}).items() if name in known}
+        calls.append(partial(run_notebook, path, {**parameters.get(path.stem, {}), **changed}, **options))
     runs: list[NotebookRun] = []
     if jobs <= 1:
         for number, call in enumerate(calls, start=1):

@@ -71,6 +71,14 @@ def load_parameters(path: Path) -> dict[str, dict[str, Any]]:
     }
 
 
+def parameter_names(lesson: Path) -> list[str]:
+    """The names that a lesson's parameters cell assigns."""
+    for cell in nbformat.read(lesson, as_version=4).cells:
+        if "parameters" in tags_of(cell):
+            return [line.partition("=")[0].strip() for line in cell.source.splitlines() if "=" in line]
+    return []
+
+
 def with_parameters(notebook: NotebookNode, values: Parameters) -> NotebookNode:
     """A copy whose ``parameters`` cell holds other values, comments kept.
 

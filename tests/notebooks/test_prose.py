@@ -152,6 +152,7 @@ def test_claims_run_over_seeds_threads_and_instructions() -> None:
     assert [c.seed for c in columns[:5]] == [1, 2, 3, 4, 5] and len({c.name for c in columns}) == len(columns)
     assert {c.threads for c in columns} == {1, 2} and {c.capability for c in columns} == {None, "default"}
     assert columns[0].parameters(["seed", "epochs"]) == {"seed": 1} and columns[-1].parameters(["threads"]) == {"threads": 1}
+    assert columns[0].parameters(["epochs"]) == columns[1].parameters(["epochs"]) == {}
     verdicts = {"06_x": {"seed 1": {"it is worse": True}, "seed 2": {"it is worse": False}, "seed 3": {}}}
     text = run_claims.table(verdicts, ["seed 1", "seed 2", "seed 3"])
     assert text.splitlines()[-1] == "| 06 | it is worse | ✓ | ✗ | · |"

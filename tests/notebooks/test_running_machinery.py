@@ -71,6 +71,31 @@ def test_stderr_is_noise(run_cells) -> None:
     assert run.problems == () and len(run.noise) == 1 and "too hot" in run.noise[0]
 
 
+def test_claims_are_kept_until_lesson_or_column_change(run_cells, tmp_path: Path, monkeypatch, capsys) -> None:
+    import run_claims
+
+    monkeypatch.setattr(paths, "BUILD", tmp_path / "build")
+    cell = "from cartpole_lab.teaching.narration import claims\nclaims({'it is small': seed < 3})"
+    path = tmp_path / "06_tiny.ipynb"
+    nbformat.write(lesson_with(("parameters", "seed = 1  # a seed"), ("claim", cell)), path)
+    monkeypatch.setattr(paths, "NOTEBOOKS", tmp_path)
+    assert run_claims.main(["--only", "seed 1", "seed 3"]) == 1
+    assert "| 06 | it is small | ✓ | ✗ |" in capsys.readouterr().out
+    ran = {file: file.stat().st_mtime_ns for file in (tmp_path / "run").rglob("*.ipynb")}
+    assert run_claims.main(["--only", "seed 1"]) == 0
+    assert ran == {file: file.stat().st_mtime_ns for file in ran}, "the kept verdicts were not taken"
+
+
+def test_one_value_goes_to_all_lessons_that_have_the_parameter(run_cells, tmp_path: Path) -> None:
+    from run_notebooks import run_lessons
+
+    for name, given in (("01_with", "seed = 1  # a seed"), ("02_without", "other = 1  # no seed")):
+        nbformat.write(lesson_with(("parameters", given), ("", "print(globals().get('seed'))")), tmp_path / f"{name}.ipynb")
+    runs = run_lessons(sorted(tmp_path.glob("0*.ipynb")), cache=False, everywhere={"seed": 7})
+    shown = [output_text(nbformat.read(run.executed, as_version=4).cells[-1]).strip() for run in runs]
+    assert shown == ["7", "None"]
+
+
 def test_parameters_replace_values_and_keep_comments(run_cells) -> None:
     cells = (("parameters", "n = 1024  # carts\nname = 'a'  # a name"), ("", "print(n, name)"))
     run, path = run_cells(*cells, parameters={"n": 8})
