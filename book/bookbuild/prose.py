@@ -56,6 +56,7 @@ _NO_QUANTITY = (
     r"\*\*Lesson \d+ · \d+ minutes\*\*",
     r"\b(?:[Ll]essons?|[Ee]xercises?|[Qq]uestions?|[Tt]erms?|[Ll]ines?|[Ss]tages?|[Cc]ells?|[Aa]nswers?|[Pp]ieces?)"
     r"\s+\(?\d{1,2}(?:\.\d)?\)?(?![\d.]*\d)(?:(?:,| and| to|–)\s+\d{1,2}(?:\.\d)?(?![\d.]*\d))*(?:'s)?",
+    r"\bexit code (?:is )?\d{1,3}\b",
     r"\(\d\)",  # terms are counted so in the configs
     r"(?:\*\*|\[)\d+ · ",
     rf"\b(?:{'|'.join(_PRODUCTS)})\s+\d[\w.]*",
