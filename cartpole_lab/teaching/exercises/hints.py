@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import functools
-from collections.abc import Callable
+import os
+import random
+import sys
+from collections.abc import Callable, Iterator
 from typing import Any
 
 
@@ -30,6 +35,51 @@ def number_of(value: Any, name: str) -> float:
     return float(array.reshape(()))
 
 
+def on_copies[R](function: Callable[..., R]) -> Callable[..., R]:
+    """A learner's function that is handed copies, so that writing into what it is given spoils nothing."""
+
+    def call(*args: Any, **kwargs: Any) -> R:
+        return function(*copy.deepcopy(args), **copy.deepcopy(kwargs))
+
+    return call if callable(function) else function
+
+
+@contextlib.contextmanager
+def process_as_it_was() -> Iterator[None]:
+    """Put back what a learner's code may change for all that comes after: the registry, paths, random streams."""
+    gym, numpy, torch = (sys.modules.get(name) for name in ("gymnasium", "numpy", "torch"))
+    registry = dict(gym.registry) if gym else {}
+    streams = (random.getstate(), numpy and numpy.random.get_state(), torch and torch.get_rng_state())
+    modes: Any = torch and (torch.is_grad_enabled(), torch.get_default_dtype())
+    paths, folder, variables, outputs = list(sys.path), os.getcwd(), dict(os.environ), (sys.stdout, sys.stderr)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = outputs
+        sys.path[:] = paths
+        os.chdir(folder)
+        if dict(os.environ) != variables:
+            os.environ.clear()
+            os.environ.update(variables)
+        if gym and dict(gym.registry) != registry:
+            gym.registry.clear()
+            gym.registry.update(registry)
+        random.setstate(streams[0])
+        if numpy:
+            numpy.random.set_state(streams[1])
+        if torch:
+            torch.set_rng_state(streams[2])
+            torch.set_grad_enabled(modes[0])
+            torch.set_default_dtype(modes[1])
+
+
+def _one_line(error: BaseException) -> str:
+    try:
+        return " ".join(str(error).split())[:500]
+    except Exception:
+        return "(its text cannot be shown)"
+
+
 def says(praise: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Turn a function that raises :class:`Hint` on a wrong answer into a check that prints its verdict.
 
@@ -41,11 +91,14 @@ def says(praise: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
         @functools.wraps(examine)
         def check(*args: Any, **kwargs: Any) -> None:
             try:
-                examine(*args, **kwargs)
+                with process_as_it_was():
+                    examine(*args, **kwargs)
+            except KeyboardInterrupt:
+                raise
             except Hint as hint:
-                print(f"✗ {hint}")
-            except Exception as error:  # the learner's own code: say what it said
-                print(f"✗ your code raised {type(error).__name__}: {error}")
+                print(f"✗ {_one_line(hint)}")
+            except BaseException as error:  # the learner's own code, exit() included: say what it said
+                print(f"✗ your code raised {type(error).__name__}: {_one_line(error)}")
             else:
                 print(f"✓ {praise}")
 

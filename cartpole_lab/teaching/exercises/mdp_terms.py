@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from cartpole_lab.teaching.exercises.acting import tensor_of_shape
-from cartpole_lab.teaching.exercises.hints import Hint, number_of, says
+from cartpole_lab.teaching.exercises.hints import Hint, number_of, on_copies, says
 
 if TYPE_CHECKING:
     import gymnasium as gym
@@ -26,12 +26,16 @@ def check_cart_centred(cart_centred: Callable[..., Any], env: gym.Env) -> None:
     from isaaclab.managers import SceneEntityCfg
 
     raw = env.unwrapped
-    position = raw.scene["robot"].data.joint_pos.torch
+    live = raw.scene["robot"].data.joint_pos.torch
+    position = live.clone()
     cart, pole = position[:, 0], position[:, 1]
     for joint, expected in (("slider_to_cart", cart**2), ("cart_to_pole", pole**2)):
         asset_cfg = SceneEntityCfg("robot", joint_names=[joint])
         asset_cfg.resolve(raw.scene)
         got = cart_centred(raw, asset_cfg)
+        if not torch.equal(live, position):
+            live.copy_(position)
+            raise Hint("the term has moved the joints: it is to measure them, so make new tensors")
         if isinstance(got, torch.Tensor) and tuple(got.shape) == (raw.num_envs, 2):
             raise Hint(f"shape {tuple(got.shape)}, both joints are in it: select [:, asset_cfg.joint_ids]")
         got = tensor_of_shape(got, (raw.num_envs,), "did you select one joint and forget to sum or squeeze its axis?")
@@ -66,6 +70,7 @@ def check_value_target(value_target: Callable[..., Any]) -> None:
     gamma = 0.5
     given = [t.clone() for t in (reward, next_value, terminated, truncated)]
     got = tensor_of_shape(value_target(*given, gamma), (4,), "one target an environment")
+    value_target = on_copies(value_target)
     goes_on = reward + gamma * next_value
     expected = torch.where(terminated, reward, goes_on)
     if torch.allclose(got, goes_on):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from cartpole_lab.teaching.exercises.hints import Hint, number_of, says
+from cartpole_lab.teaching.exercises.hints import Hint, number_of, on_copies, says
 
 
 @says("four times the episodes, half the doubt")
@@ -20,7 +20,7 @@ def check_standard_error(standard_error: Callable[[torch.Tensor], Any]) -> None:
         standard_error: Takes a tensor of shape ``(episodes,)``; returns one number.
     """
     values = torch.randn(400, generator=torch.Generator().manual_seed(1)) * 0.4 + 4.8
-    got, spread = number_of(standard_error(values), "standard_error"), float(values.std())
+    got, spread = number_of(on_copies(standard_error)(values), "standard_error"), float(values.std())
     expected = spread / math.sqrt(400)
     if math.isclose(got, spread, rel_tol=0.02):
         raise Hint(f"{got:.3f} is the spread of the episodes; their mean is known better: divide by √n, here √400")
@@ -40,7 +40,7 @@ def check_settle_time(settle_time: Callable[..., Any]) -> None:
         settle_time: Takes angles [rad], shape ``(T,)``, the length of a step [s] and the half-width of the band [rad];
             returns the time from which on the angle stays inside, NaN if it never does.
     """
-    band, dt = 0.1, 0.5
+    band, dt, settle_time = 0.1, 0.5, on_copies(settle_time)
     swings = np.array([0.5, 0.05, -0.3, -0.2, 0.05, 0.0, 0.02])
     got = number_of(settle_time(swings, dt, band), "settle_time")
     if math.isclose(got, 0.5):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from cartpole_lab.tasks.success import SOLVED_RETURN, SOLVED_TIMEOUTS
-from cartpole_lab.teaching.exercises.hints import Hint, says
+from cartpole_lab.teaching.exercises.hints import Hint, on_copies, says
 
 _RATIO = torch.tensor([1.1, 1.5, 0.5, 1.5, 0.5])
 _ADVANTAGE = torch.tensor([1.0, 1.0, 1.0, -1.0, -1.0])
@@ -22,6 +22,7 @@ def check_clipped_gain(clipped_gain: Callable[..., torch.Tensor]) -> None:
     Args:
         clipped_gain: Takes two tensors of shape ``(n,)`` and the clip; returns shape ``(n,)``.
     """
+    clipped_gain = on_copies(clipped_gain)
     gain = clipped_gain(_RATIO, _ADVANTAGE, 0.2)
     if not isinstance(gain, torch.Tensor):
         raise Hint(f"clipped_gain returned a {type(gain).__name__}, expected a tensor of shape (n,)")
