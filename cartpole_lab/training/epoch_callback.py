@@ -239,6 +239,7 @@ class Watch:
             Stopped: No epoch was done, so there is nothing to keep.
         """
         name = stopping.reason(error)
+        stopping.answered()
         marks = {"stopped": name, "epochs": self.done, "evaluated": False}
         with contextlib.suppress(OSError):  # a full disk must not come before what was learned
             write_whole(self.keeper.log_dir / "summary.json", json.dumps(marks, indent=2) + "\n")

@@ -161,6 +161,7 @@ def _learn(plan: _Plan, env: Any, watch: LibraryWatch) -> str | None:
         except KeyboardInterrupt as error:
             if not watch.epoch:
                 raise
+            stopping.answered()
             return stopping.reason(error)
         except (KeyError, RuntimeError, ValueError) as error:
             if isinstance(error, UserError) or start is None or watch.epoch:

@@ -5,9 +5,11 @@ Ctrl-C in a terminal sends SIGINT; containers, Slurm and ``timeout`` send SIGTER
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import functools
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -42,7 +44,9 @@ def reason(error: KeyboardInterrupt) -> str:
 def stoppable[**P, R](function: Callable[P, R]) -> Callable[P, R]:
     """Let SIGINT and SIGTERM raise :class:`Stopped` in a function; :func:`between_steps` puts the moment off.
 
-    Elsewhere than in the main thread, and where somebody else listens to a signal, nothing changes.
+    Elsewhere than in the main thread, and where somebody else listens to a signal, nothing changes. A signal that comes
+    while Python ends an object's life is lost on the way, for such code cannot raise: it is sent once more. One that
+    somebody has caught and forgotten ends the function when it returns.
     """
 
     @functools.wraps(function)
@@ -52,12 +56,18 @@ def stoppable[**P, R](function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
         defaults = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
         ours = [number for number in SIGNALS if signal.getsignal(number) == defaults[number]]
+        if not ours:  # the outermost one listens
+            return function(*args, **kwargs)
         _asked = None
         for number in ours:
             signal.signal(number, _hear)
+        report, sys.unraisablehook = sys.unraisablehook, functools.partial(_lost, sys.unraisablehook)
         try:
-            return function(*args, **kwargs)
+            result = function(*args, **kwargs)
+            check()
+            return result
         finally:
+            sys.unraisablehook = report
             for number in ours:
                 signal.signal(number, defaults[number])
 
@@ -73,10 +83,37 @@ def _hear(number: int, frame: Any) -> None:
         raise Stopped(number)
 
 
+def _lost(report: Callable[[Any], Any], unraisable: Any) -> None:
+    """Send a signal again that came where nothing can be raised; report all else as ever."""
+    global _asked
+    error = unraisable.exc_value
+    if not isinstance(error, Stopped):
+        report(unraisable)
+        return
+    _asked = None
+    again = threading.Timer(0.05, _send, [error.signal])
+    again.daemon = True
+    again.start()
+
+
+def _send(number: signal.Signals) -> None:
+    if hasattr(signal, "pthread_kill"):  # it wakes the main thread where that waits for something
+        signal.pthread_kill(threading.main_thread().ident, number)
+    else:
+        _thread.interrupt_main(number)
+
+
+def answered() -> None:
+    """Say that a signal has had its effect: what was learned is kept, and the rest goes on."""
+    global _asked
+    _asked = None
+
+
 @contextlib.contextmanager
 def between_steps() -> Iterator[None]:
     """In the block a first signal waits for :func:`check`, so that no step, update or file is cut in two."""
     global _patient
+    check()
     _patient = True
     try:
         yield

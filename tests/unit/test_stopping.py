@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -116,6 +117,52 @@ def test_a_full_disk_ends_the_output_and_nothing_else(monkeypatch: pytest.Monkey
         stream = Forgiving(full)
         stream.write("more")
         stream.flush()
+
+
+def test_a_signal_that_is_lost_on_its_way_comes_again() -> None:
+    """It comes while an object is taken apart, where Python drops every exception, or somebody catches it."""
+    import weakref
+
+    class Thing:
+        pass
+
+    went_on = []
+
+    @stopping.stoppable
+    def while_something_is_taken_apart() -> None:
+        thing = Thing()
+        weakref.finalize(thing, lambda: None)
+        watch = weakref.ref(thing, lambda _: os.kill(os.getpid(), signal.SIGTERM))
+        del thing
+        assert watch() is None
+        went_on.append("here")
+        time.sleep(20)
+
+    began = time.monotonic()
+    with pytest.raises(stopping.Stopped) as caught:
+        while_something_is_taken_apart()
+    assert went_on == ["here"] and time.monotonic() - began < 15 and caught.value.signal == signal.SIGTERM
+
+    @stopping.stoppable
+    def caught_by_somebody() -> int:
+        with contextlib.suppress(BaseException):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(1)
+        return 1
+
+    with pytest.raises(stopping.Stopped):
+        caught_by_somebody()
+
+    @stopping.stoppable
+    def answered() -> int:
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(1)
+        except KeyboardInterrupt:
+            stopping.answered()
+        return 1
+
+    assert answered() == 1
 
 
 def test_a_plain_terminal_gets_plain_letters(monkeypatch: pytest.MonkeyPatch) -> None:
