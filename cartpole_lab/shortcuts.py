@@ -46,6 +46,11 @@ def imports() -> AbstractContextManager[None]:
     return _shortcut("imports", _nothing)()
 
 
+def gpu(device: str | None) -> None:
+    """Before imports for a simulation on ``device``; None is the GPU, if there is one."""
+    _shortcut("gpu", lambda device: None)(device)
+
+
 def rl_games_imports(compiled: bool = False) -> AbstractContextManager[None]:
     """Around imports of rl-games; ``compiled`` says whether ``torch.compile`` will be used."""
     return _shortcut("rl_games_imports", _nothing)(compiled)

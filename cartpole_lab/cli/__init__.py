@@ -17,6 +17,7 @@ from cartpole_lab.cli._common import Parser
 from cartpole_lab.cli.output import forgive
 from cartpole_lab.errors import UserError
 from cartpole_lab.files import DISK
+from cartpole_lab.training import distributed
 from cartpole_lab.training.stopping import exit_code, stoppable
 
 COMMANDS: dict[str, ModuleType] = {
@@ -56,23 +57,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words and not getattr(command, "TAKES_WORDS", False):
         parser.error(f"argument {words[0]!r} is not known")
     try:
-        return stoppable(command.run)(args, words)
+        return distributed.end(stoppable(command.run)(args, words))
     except UserError as error:
         print(f"cartpole-lab {args.command}: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+        return distributed.end(2)
     except OSError as error:
         if error.errno not in DISK:
             raise
         where = error.filename or "a file"
         print(f"cartpole-lab {args.command}: error: {where} cannot be written ({error.strerror})", file=sys.stderr)
-        return 2
+        return distributed.end(2)
     except Exception as error:
+        if distributed.lost_others(error):
+            if not distributed.launched():
+                print(f"cartpole-lab {args.command}: error: another process of this training is gone", file=sys.stderr)
+            return distributed.end(distributed.LOST)
         from cartpole_lab.session.kernel_cache import explain
 
         if (known := explain(error)) is None:
             raise
         print(f"cartpole-lab {args.command}: error: {known}", file=sys.stderr)
-        return 2
+        return distributed.end(2)
     except KeyboardInterrupt as error:
-        print(f"\nstopped{f': {error}' if str(error) else ''}", file=sys.stderr)
-        return exit_code(error)
+        if not distributed.launched():  # then the process that has started this one says it
+            print(f"\nstopped{f': {error}' if str(error) else ''}", file=sys.stderr)
+        return distributed.end(exit_code(error))

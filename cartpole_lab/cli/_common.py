@@ -70,6 +70,7 @@ class Named:
 
 def named(args: argparse.Namespace, words: list[str]) -> Named:
     """The checkpoint that the command line names; read and checked, so that a wrong one costs no start-up."""
+    shortcuts.gpu(args.device)
     with shortcuts.imports(), quietly():
         return _named(args, words)
 

@@ -6,10 +6,16 @@ import argparse
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cartpole_lab import shortcuts
 from cartpole_lab.cli._common import film, process_start, short
+from cartpole_lab.training.distributed import launched, rank, started_by_torchrun
+from cartpole_lab.training.flags import check_options
 from cartpole_lab.training.options import TrainOptions, add_flags, from_args
+
+if TYPE_CHECKING:
+    from cartpole_lab.training.rl_games_train import TrainingRun
 
 HELP = "train a policy, evaluate it, and film it with --film"
 TAKES_WORDS = True
@@ -25,14 +31,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, words: list[str]) -> int:
     """Train, print the verdict and where everything lies."""
     options: TrainOptions = from_args(TrainOptions, args, overrides=words)
+    if options.distributed and not started_by_torchrun():
+        with shortcuts.imports():
+            from cartpole_lab.training.launching import launch
+
+            return launch(check_options(options), ["--film"] if args.film else [])
+    if launched() or not options.distributed:  # else each process has yet to learn which GPU is its own
+        shortcuts.gpu(options.device)
     with shortcuts.imports():
         from cartpole_lab.training.rl_games_train import train
 
     done = train(options=options, started=process_start())
-    shot = _film(options, done.checkpoint) if args.film else None
+    if rank() == 0:
+        _show(done, _film(options, done.checkpoint) if args.film else None)
+    return _verdict(done, options)
+
+
+def _show(done: TrainingRun, shot: Path | None) -> None:
     print(f"\n{done.evaluation.table()}\n")
+    times = f"{done.processes} × " if done.processes > 1 else ""
     rows = [
-        ("epochs", f"{done.epochs} of {done.num_envs} environments, {done.env_steps / 1e6:.2f} million steps"),
+        ("epochs", f"{done.epochs} of {times}{done.num_envs} environments, {done.env_steps / 1e6:.2f} million steps"),
         ("training", f"{done.wall_s_train:.1f} s; from start to evaluated policy {done.wall_s_total:.1f} s"),
         *([("solved", f"{done.solved_s:.1f} s after the start, said an evaluation")] if done.solved_s else []),
         ("checkpoint", done.checkpoint),
@@ -42,6 +61,10 @@ def run(args: argparse.Namespace, words: list[str]) -> int:
     ]
     for name, value in rows:
         print(f"{name:<14}{short(value)}")
+
+
+def _verdict(done: TrainingRun, options: TrainOptions) -> int:
+    """Exit code, and what to do next where it is not 0."""
     if done.stopped:
         print(f"\nstopped by {done.stopped}: go on with --checkpoint {short(done.log_dir)}", file=sys.stderr)
         return 128 + signal.Signals[done.stopped]

@@ -241,6 +241,7 @@ def make_env(
     Raises:
         UserError: Something asked for isn't there.
     """
+    shortcuts.gpu(device)
     with shortcuts.imports(), quietly() if quiet else nullcontext():
         task, cfg, _ = configure(task_or_cfg, num_envs=num_envs, device=device, seed=seed, overrides=overrides)
         return open_env(task, cfg, render_mode=render_mode)
@@ -275,6 +276,8 @@ def open_env(
     from cartpole_lab.session.remote_assets import check_assets
 
     launch = {"headless": True, **(launcher_args or {}), "device": cfg.sim.device}
+    if cfg.sim.device == "cpu":  # Isaac Lab would give each of several processes a GPU
+        launch.pop("distributed", None)
     physics.check_available(cfg.sim.physics)
     in_kit = isaac_sim.check_launch(cfg, launch)
     check_assets(cfg)

@@ -32,6 +32,12 @@ class FunctionGraphs:
         else:
             self._functions[name]()
 
+    def release(self) -> None:
+        """Let go of what was recorded: NCCL ends only after every graph that holds a message of its."""
+        for graph in self._graphs.values():
+            graph.reset()
+        self._graphs.clear()
+
     def _record(self, name: str) -> bool:
         """Record function ``name``; one that cannot be recorded is called from now on, and that is said."""
         if self._pool is None:

@@ -75,6 +75,10 @@ PIECES: dict[str, Piece] = {
         hosts=("warp-lang",),
         touches=("warp:config.enable_backward",),
     ),
+    "gpu_ahead": Piece(
+        "the driver makes the GPU's context while Python still imports",
+        saves="three tenths of a second of a start on an H100",
+    ),
     "no_torch_compiler": Piece(
         "rl-games is imported without PyTorch's compiler, unless a network is compiled",
         hosts=("torch", "rl-games"),
@@ -267,6 +271,7 @@ PLACES: dict[str, tuple[str, tuple[str, ...]]] = {
             "forward_kernels",
         ),
     ),
+    "gpu": ("startup:wake_gpu", ("gpu_ahead",)),
     "rl_games_imports": ("startup:import_rl_games", ("no_torch_compiler",)),
     "simulator_imports": ("startup:import_simulator", ("paused_collector", "unseen_modules")),
     "compiling": ("kernel_compilation:compiling", ("kernels_ahead",)),

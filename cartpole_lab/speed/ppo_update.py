@@ -13,6 +13,7 @@ import warnings
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from rl_games.algos_torch import torch_ext
 from rl_games.algos_torch.a2c_continuous import A2CAgent
 from rl_games.common.common_losses import actor_loss
@@ -42,7 +43,7 @@ class LeanA2CAgent(A2CAgent):
             and type(self.model).__qualname__ == "ModelA2CContinuousLogStd.Network"
             and self.model.get_aux_loss() is None
             and type(self.diagnostics) is DefaultDiagnostics
-            and not (self.is_rnn or self.mixed_precision or self.multi_gpu)
+            and not (self.is_rnn or self.mixed_precision)
         )
 
     def calc_gradients(self, input_dict: dict[str, torch.Tensor]) -> None:
@@ -68,8 +69,8 @@ class LeanA2CAgent(A2CAgent):
             batch: As for :meth:`calc_gradients`.
 
         Returns:
-            Losses of actor and critic, entropy, KL divergence, loss of bounds; then means and standard deviations of
-            the actions ``(n, actions)``.
+            Losses of actor and critic, entropy, KL divergence (of several processes the mean), loss of bounds; then
+            means and standard deviations of the actions ``(n, actions)``.
         """
         mu, logstd, value, _ = self.model.a2c_network({"is_train": True, "obs": obs})
         parameters = self.optimizer.param_groups[0]["params"]  # to ask the model for them takes longer than to use them
@@ -83,17 +84,25 @@ class LeanA2CAgent(A2CAgent):
         _engine_run_backward(
             (mu, logstd, value), gradients, False, False, (), allow_unreachable=True, accumulate_grad=True
         )
-        self.share_gradients(parameters)
+        with torch.no_grad():
+            kl = torch_ext.policy_kl(mu, sigma, batch["mu"], batch["sigma"], True)
+        if self.multi_gpu:
+            kl = self._share([*(p.grad for p in parameters if p.grad is not None), kl])
         if self.truncate_grads:
             torch.nn.utils.clip_grad_norm_(parameters, self.grad_norm)
         self.optimizer.step()
-        with torch.no_grad():
-            kl = torch_ext.policy_kl(mu, sigma, batch["mu"], batch["sigma"], True)
         a_loss, c_loss, entropy, b_loss = (loss.mean() for loss in losses)
         return a_loss, c_loss, entropy, kl, b_loss, mu.detach(), sigma
 
-    def share_gradients(self, parameters: list[torch.Tensor]) -> None:
-        """Average the gradients over the processes of a distributed training; there are none here."""
+    @torch.no_grad()
+    def _share(self, tensors: list[torch.Tensor]) -> torch.Tensor:
+        """Average tensors over the processes of a distributed training, in one message; return the last one."""
+        everything = torch.cat([tensor.reshape(-1) for tensor in tensors])
+        dist.all_reduce(everything)
+        everything /= self.world_size
+        for tensor, part in zip(tensors, everything.split([t.numel() for t in tensors]), strict=True):
+            tensor.copy_(part.view_as(tensor))
+        return tensors[-1]
 
     def _loss(
         self,

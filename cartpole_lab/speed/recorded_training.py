@@ -14,7 +14,6 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from rl_games.common.a2c_common import A2CBase, swap_and_flatten01
 from rl_games.common.schedulers import AdaptiveScheduler
 
@@ -34,7 +33,7 @@ class RecordedA2CAgent(LeanA2CAgent):
 
     def __init__(self, base_name: str, params: dict[str, Any]) -> None:
         config = params["config"]
-        self._adaptive = config["lr_schedule"] == "adaptive"  # rl-games forgets it in all processes but the first
+        self._adaptive = config["lr_schedule"] == "adaptive"
         self._kl_threshold = config.get("kl_threshold")
         super().__init__(base_name, params)
         self._rollout: FunctionGraphs | None = None
@@ -44,18 +43,16 @@ class RecordedA2CAgent(LeanA2CAgent):
     # -- what is covered ------------------------------------------------------------------------------------------
 
     def covers(self) -> bool:
-        """Whether the closed form of the loss is taken; with several processes only together with the graphs."""
+        """Whether the closed form of the loss is taken."""
         return on("written_out_update") and super().covers()
 
     def why_not(self) -> str | None:
         """What keeps this training from being recorded, or None."""
-        multi_gpu, self.multi_gpu = self.multi_gpu, False
-        covered, self.multi_gpu = self.covers(), multi_gpu
         wrapper = getattr(self.vec_env, "env", None)
         reasons = {
             "not on a GPU": not (self.everywhere or str(self.ppo_device).startswith("cuda")),
             "the shortcut is off": not on("recorded_training"),
-            "the loss or the network is of another kind": not covered,
+            "the loss or the network is of another kind": not self.covers(),
             "recurrent networks": self.is_rnn,
             "mixed precision": self.mixed_precision,
             "a central value function": self.has_central_value,
@@ -71,6 +68,15 @@ class RecordedA2CAgent(LeanA2CAgent):
             "another device simulates": getattr(wrapper, "_sim_device", None) != getattr(wrapper, "_rl_device", None),
         }
         return next((reason for reason, holds in reasons.items() if holds), None)
+
+    def train(self) -> tuple[float, int]:
+        """The whole training, as rl-games' ``train``."""
+        try:
+            return super().train()
+        finally:
+            for graphs in (self._rollout, self._update):
+                if graphs is not None:
+                    graphs.release()
 
     # -- rollout ----------------------------------------------------------------------------------------------------
 
@@ -233,10 +239,6 @@ class RecordedA2CAgent(LeanA2CAgent):
             batch["mu"].copy_(mu)
             batch["sigma"].copy_(sigma)
             kl = losses[3]
-            if self.multi_gpu:
-                dist.all_reduce(kl, op=dist.ReduceOp.SUM)
-                kl = kl / self.world_size
-                losses[3] = kl
             self._rows.index_copy_(0, self._row, torch.stack(losses).double().unsqueeze(0))
             self._row += 1
             if self.schedule_type == "legacy" and self._adaptive:
@@ -264,14 +266,3 @@ class RecordedA2CAgent(LeanA2CAgent):
                 count.copy_(total)
             scaled = (obs - mean.float()) / torch.sqrt(var.float() + self.model.running_mean_std.epsilon)
             return torch.clamp(scaled, min=-5.0, max=5.0)
-
-    def share_gradients(self, parameters: list[torch.Tensor]) -> None:
-        """Average the gradients over the processes, in one message, as rl-games does."""
-        if not self.multi_gpu:
-            return
-        gradients = [p.grad for p in parameters if p.grad is not None]
-        everything = torch.cat([g.reshape(-1) for g in gradients])
-        dist.all_reduce(everything, op=dist.ReduceOp.SUM)
-        everything /= self.world_size
-        for gradient, part in zip(gradients, everything.split([g.numel() for g in gradients]), strict=True):
-            gradient.copy_(part.view_as(gradient))

@@ -7,10 +7,12 @@ cart-pole uses. Python's garbage collector walks over all of that, again and aga
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import importlib
 import os
 import sys
+import threading
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -98,6 +100,27 @@ def import_simulator(newton: bool) -> None:
     if not _frozen and on("paused_collector"):
         gc.freeze()
         _frozen = True
+
+
+def wake_gpu(device: str | None) -> None:
+    """Let the driver make the GPU's context while Python imports what will work in it.
+
+    Args:
+        device: What was asked for; None for the GPU, if there is one.
+    """
+    kind, _, index = (device or "cuda").partition(":")
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
+    if kind != "cuda" or hidden or "torch" in sys.modules or not os.path.exists("/dev/nvidiactl"):
+        return
+    threading.Thread(target=_make_context, args=(int(index) if index.isdigit() else 0,), daemon=True).start()
+
+
+def _make_context(index: int) -> None:
+    """Make the primary context of a GPU, which PyTorch and Warp use too; where that fails they will say why."""
+    with contextlib.suppress(OSError, AttributeError):
+        driver, gpu, context = ctypes.CDLL("libcuda.so.1"), ctypes.c_int(), ctypes.c_void_p()
+        if driver.cuInit(0) == 0 and driver.cuDeviceGet(ctypes.byref(gpu), index) == 0:
+            driver.cuDevicePrimaryCtxRetain(ctypes.byref(context), gpu)
 
 
 class _Compiler(Later):

@@ -68,6 +68,8 @@ class Watch:
         """:func:`time.time` at which an evaluation had found the policy solved, with ``stop_when_solved``."""
         self.check_finite = True
         """Whether an update that leaves numbers which are none ends the training."""
+        self.processes = 1
+        """Processes that learn together; they stop together too, after an epoch."""
         self.algo: Any = None
         self.done = 0
         """Epochs that are done."""
@@ -81,7 +83,8 @@ class Watch:
 
     def step_done(self, ended: int, time_outs: torch.Tensor | None, rewards: torch.Tensor | None = None) -> None:
         """Called by rl-games after every step of the rollout; ``rewards`` ``(num_envs,)``, by default the latest."""
-        stopping.check()
+        if self.processes == 1:
+            stopping.check()
         raw = self.env.unwrapped
         if self.cut_s != raw.cfg.episode_length_s:  # the first step of all
             raw.cfg.episode_length_s = self.cut_s
@@ -102,7 +105,8 @@ class Watch:
         if self.done:
             self.interrupt()
             kept = f"; what was learned before lies in {self.algo.nn_dir}"
-        raise error.in_training(f"training stopped in epoch {self.done + 1}: ", kept) from error
+        epoch = self.done + 1 if self.keeper.writes else self.algo.epoch_num
+        raise error.in_training(f"training stopped in epoch {epoch}: ", kept) from error
 
     def epoch_done(self, frame: int, epoch: int) -> None:
         """Called by rl-games, before it decides whether to go on.
@@ -130,7 +134,7 @@ class Watch:
             wall_s=wall_s,
             mean_return=float(algo.game_rewards.get_mean()[0]) if began else float("nan"),
             mean_length=float(algo.game_lengths.get_mean()) if began else float("nan"),
-            steps_per_s=algo.curr_frames / max(wall_s - last, 1e-9),
+            steps_per_s=self.processes * algo.curr_frames / max(wall_s - last, 1e-9),
             evaluation=self._evaluate(epoch),
             episode_s=self.cut_s,
             whole_episode_s=self.whole_s,
@@ -146,7 +150,7 @@ class Watch:
         if solved:
             self.solved_at = time.time()
         won = began and epoch >= algo.save_best_after and self._won(float(algo.game_rewards.get_mean()[0]))
-        if stop or solved or won:
+        if stop or solved or won or (self.processes > 1 and stopping.asked()):
             algo.max_epochs = epoch  # rl-games saves and returns
 
     def _evaluate(self, epoch: int) -> Evaluation | None:
@@ -280,7 +284,9 @@ def make_observer(watch: Watch, agent_cfg: dict[str, Any], options: TrainOptions
         def after_print_stats(self, frame: int, epoch_num: int, total_time: float) -> None:
             watch.epoch_done(frame, epoch_num)
 
-    observers = [IsaacAlgoObserver(), Watcher()]
+    observers = [Watcher()]
+    if watch.keeper.writes:  # the other processes never print, and it would keep what it hears until they do
+        observers.insert(0, IsaacAlgoObserver())
     if agent_cfg.get("pbt", {}).get("enabled", False):
         observers.append(PbtAlgoObserver(agent_cfg, options))  # the fields have the names of Isaac Lab's flags
     return MultiObserver(observers)

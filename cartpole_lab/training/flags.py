@@ -35,6 +35,7 @@ HONOURED: dict[str, tuple[str, ...]] = {
     "video_interval": ALL,
     # one process a GPU: skrl and rsl-rl can, but their processes would share no evaluation here
     "distributed": RL_GAMES,
+    "num_gpus": RL_GAMES,
     "run_timestamp": RL_GAMES,
     "export_io_descriptors": ALL,
     "track": ALL,
@@ -56,6 +57,7 @@ HONOURED: dict[str, tuple[str, ...]] = {
 _LEAST = {
     "max_iterations": (1, "a positive number of epochs"),
     "num_envs": (1, "a positive integer such as 1024"),
+    "num_gpus": (1, "a positive number of GPUs"),
     "eval_interval": (0, "zero or a positive number of epochs"),
     "eval_episodes": (1, "a positive number of episodes"),
     "video_length": (1, "a positive number of steps"),
@@ -81,6 +83,8 @@ def check_options(options: TrainOptions) -> TrainOptions:
         value = getattr(options, name)
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
             raise UserError(f"{name} is {value!r}, expected {expected}")
+    if options.num_gpus is not None and not options.distributed:
+        raise UserError("num_gpus says on how many GPUs one training learns: add --distributed")
     if options.sigma is not None and not -20 <= options.sigma <= 2:
         raise UserError(f"sigma is {options.sigma}, expected the logarithm of a standard deviation, from -20 to 2")
     if options.agent is not None:

@@ -143,7 +143,7 @@ def _plan(library: str, task_or_cfg: Any, options: TrainOptions, agent_cfg: Any)
     recorded = record(task, env_cfg, preset_words(options, env_cfg, start), own=own)
     log_dir = make_log_dir(root.resolve(), {"name": learner.name}, options, library=library)
     env_cfg.log_dir = str(log_dir)
-    write_params(log_dir, recorded, agent, learner.settings, 0, library=library)
+    write_params(log_dir, recorded, agent, learner.settings, library=library)
     return _Plan(task, agent, env_cfg, seed, learner, start, recorded, log_dir)
 
 

@@ -82,7 +82,10 @@ class TrainOptions:
     video: bool = _switch("film the training itself")
     video_length: int = option(200, "environment steps a training clip lasts (default: 200)", type=int)
     video_interval: int = option(2000, "environment steps between training clips (default: 2000)", type=int)
-    distributed: bool = _switch("one process a GPU, started by torchrun")
+    distributed: bool = _switch("learn with one process a GPU, which share their gradients; --num_envs is for each")
+    num_gpus: int | None = option(
+        None, "GPUs of --distributed, or processes with --device cpu (default: all GPUs of this machine)", type=int
+    )
     run_timestamp: str | None = option(None, "name of the run's folder, which all processes share", flag=None)
     export_io_descriptors: bool = _switch("write the task's inputs and outputs")
     track: bool = _switch("follow the run in Weights & Biases")

@@ -11,6 +11,7 @@ import dataclasses
 import inspect
 import io
 import json
+import os
 import random
 import time
 from collections.abc import Callable
@@ -33,6 +34,7 @@ from cartpole_lab.session.recorded import differences, record
 from cartpole_lab.tasks.success import check_judged
 from cartpole_lab.training import stopping
 from cartpole_lab.training.checkpoints import Keeper, keeping
+from cartpole_lab.training.distributed import join, part_of, sharing
 from cartpole_lab.training.epoch_callback import CURVE_KEYS, EVAL_KEYS, Watch, make_observer
 from cartpole_lab.training.flags import check_options
 from cartpole_lab.training.libraries import LIBRARIES
@@ -43,7 +45,6 @@ from cartpole_lab.training.run_folder import (
     check_minibatch,
     check_names,
     check_start,
-    distribute,
     make_log_dir,
     names_rate,
     physics_name,
@@ -77,6 +78,7 @@ class TrainingRun:
             ``episode_s`` seconds. Evaluations play whole ones, of ``whole_episode_s`` seconds.
         library: What trained it, by its name for ``--rl_library``.
         largest_action: Largest size of an action that reached the environment; None if nobody looked.
+        processes: How many processes learned together, each with ``num_envs`` environments.
     """
 
     log_dir: Path
@@ -96,6 +98,7 @@ class TrainingRun:
     curve: dict[str, np.ndarray] = field(repr=False)
     library: str = "rl_games"
     largest_action: float | None = None
+    processes: int = 1
 
     @property
     def solved(self) -> bool:
@@ -111,6 +114,7 @@ class TrainingRun:
             "physics": self.physics,
             "device": self.device,
             "num_envs": self.num_envs,
+            "processes": self.processes,
             "seed": self.seed,
             "epochs": self.epochs,
             "env_steps": self.env_steps,
@@ -154,7 +158,7 @@ def train(
         UserError: Something asked for can't be done; nothing has been overwritten.
     """
     started = time.time() if started is None else started
-    options = check_options((options or TrainOptions()).changed(**fields))
+    options = part_of(check_options((options or TrainOptions()).changed(**fields)))
     task_or_cfg = options.task if task_or_cfg is None else task_or_cfg
     if options.rl_library != "rl_games":
         from cartpole_lab.training.library_train import train_library
@@ -182,14 +186,16 @@ def train(
         check_minibatch(config)
         if options.stop_when_solved:
             check_judged(env_cfg, "--stop_when_solved")
-        rank = distribute(options, env_cfg, params)
+        group = join(options, env_cfg, params)  # of one, unless --distributed
 
     # 2. Log folder, with everything needed to repeat the run.
     with shortcuts.imports(), quietly():
         recorded = record(task, env_cfg, preset_words(options, env_cfg, start), own=own)
-        log_dir = make_log_dir(Path(options.log_root).resolve(), config, options)
+        made = make_log_dir(Path(options.log_root).resolve(), config, options) if group.first else None
+        log_dir = group.run_folder(config, made)
         env_cfg.log_dir = str(log_dir)
-        write_params(log_dir, recorded, agent, agent_cfg, rank)
+        if group.first:
+            write_params(log_dir, recorded, agent, agent_cfg)
         plain_cfg = copy.deepcopy(env_cfg)
         env_cfg = prepare_env_cfg(options, env_cfg)
 
@@ -229,33 +235,41 @@ def train(
         config["name"],
         meaning,
         start=start and start.state,
-        same=start is not None and not changed and options.seed in (None, start.meaning.trained.get("seed")),
+        same=start is not None
+        and not (changed or options.distributed)
+        and options.seed in (None, start.meaning.trained.get("seed")),
         new_rate=names_rate(options),
-        writes=rank == 0,
+        writes=group.first,
     )
     watch = Watch(env, params, keeper, line, on_epoch, options.stop_when_solved, eval_interval, episodes)
-    watch.check_finite = options.check_finite
+    watch.check_finite, watch.processes = options.check_finite, group.size
     with quietly():
         observer = make_observer(watch, agent_cfg, options)
         runner = Runner(observer)
-        runner.algo_factory.register_builder("a2c_continuous", keeping(ppo_agent, keeper))
+        runner.algo_factory.register_builder("a2c_continuous", keeping(sharing(ppo_agent, group), keeper))
         runner.load(agent_cfg)
         track(options, config, env_cfg, agent_cfg, log_dir)
     run_args: dict[str, Any] = {"train": True, "play": False, "sigma": options.sigma}
     if start is not None:
         run_args["checkpoint"] = str(start.path)  # the keeper has read it: the file is not opened again
-    with output_in(log_dir / "console.log"):
+    with output_in(log_dir / "console.log" if group.first else os.devnull):
         watch.began, stopped = time.time(), None
         try:
             with stopping.between_steps():
                 runner.run(run_args)
         except KeyboardInterrupt as error:
-            stopped = watch.stop(error)
+            stopped = watch.stop(error) if group.first else None
         except NotFinite as error:
             watch.stop_at(error)
         finally:
             watch.close()
         wall_s_train = time.time() - watch.began
+
+    if not group.first:
+        close_env()
+        run: TrainingRun = group.share(None)  # type: ignore[assignment]
+        group.leave()
+        return run
 
     # 6. Clean-up: evaluate the best checkpoint on episodes that had no say in choosing it, and write the numbers.
     checkpoint = watch.keep_best()
@@ -273,6 +287,7 @@ def train(
     with watch.whole_episodes():
         evaluation = run_episodes(env, policy, episodes=episodes, seed=20_000 + seed, side_by_side=True)
     run = TrainingRun(
+        processes=group.size,
         log_dir=log_dir,
         checkpoint=checkpoint,
         task=task,
@@ -301,6 +316,8 @@ def train(
     line_at = evaluation.criterion and evaluation.criterion.required_return
     plot_curve(run.curve, log_dir / "curve.png", title=f"{task}, seed {seed}", solved_return=line_at)
     write_whole(log_dir / "summary.json", json.dumps(run.summary(), indent=2, allow_nan=False) + "\n")
+    group.share(run)
+    group.leave()
     return run
 
 

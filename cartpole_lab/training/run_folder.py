@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
 import copy
-import os
 import shutil
 from collections.abc import Sequence
 from datetime import datetime
@@ -53,25 +51,6 @@ def physics_name(physics: Any) -> str:
     names = {"NewtonCfg": "newton_mjwarp", "PhysxCfg": "isaacsim_physx"}
     kinds = [kind.__name__ for kind in type(physics).__mro__]
     return "ovphysx" if "OvPhysxCfg" in kinds else next((names[k] for k in kinds if k in names), kinds[0])
-
-
-def distribute(options: TrainOptions, env_cfg: Any, params: dict[str, Any]) -> int:
-    """Give each process of a distributed run its own seed and GPU; return its rank."""
-    if not options.distributed:
-        return 0
-    from isaaclab_rl.entrypoints.common import validate_distributed_device
-
-    try:
-        validate_distributed_device(argparse.Namespace(distributed=True, device=env_cfg.sim.device))
-    except ValueError as error:
-        raise UserError(str(error)) from error
-    rank, local_rank = int(os.getenv("RANK", "0")), int(os.getenv("LOCAL_RANK", "0"))
-    env_cfg.sim.device = f"cuda:{local_rank}"
-    config = params["config"]
-    config["device"] = config["device_name"] = env_cfg.sim.device
-    config["multi_gpu"] = True
-    env_cfg.seed = params["seed"] = params["seed"] + rank
-    return rank
 
 
 def check_names(config: dict[str, Any]) -> None:
@@ -201,7 +180,7 @@ def make_log_dir(root: Path, config: dict[str, Any], options: TrainOptions, libr
     try:
         while True:
             try:
-                log_dir.mkdir(parents=True, exist_ok=options.distributed)
+                log_dir.mkdir(parents=True, exist_ok=False)
                 break
             except FileExistsError:  # never into the folder of another run, be it made at this very moment
                 number += 1
@@ -219,15 +198,11 @@ def make_log_dir(root: Path, config: dict[str, Any], options: TrainOptions, libr
     return log_dir
 
 
-def write_params(
-    log_dir: Path, env: EnvSettings, agent: str, agent_cfg: Any, rank: int, library: str = "rl_games"
-) -> None:
+def write_params(log_dir: Path, env: EnvSettings, agent: str, agent_cfg: Any, library: str = "rl_games") -> None:
     """Write ``run.json``, and ``params/env.yaml`` and ``params/agent.yaml`` as plain data that a safe loader reads."""
     import yaml
     from isaaclab_rl.entrypoints.common import write_run_manifest
 
-    if rank != 0:
-        return
     write_run_manifest(str(log_dir), library=library, task=env.task, metadata={"agent": agent})
     (log_dir / "params").mkdir(exist_ok=True)
     for name, values in (("env", env.values), ("agent", plain(agent_cfg))):

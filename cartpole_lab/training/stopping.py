@@ -122,6 +122,11 @@ def between_steps() -> Iterator[None]:
         _patient = False
 
 
+def asked() -> bool:
+    """Whether a signal has asked the program to stop."""
+    return _asked is not None
+
+
 def check() -> None:
     """Stop here if a signal has asked for it.
 

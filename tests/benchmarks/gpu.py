@@ -5,6 +5,8 @@
     python -m tests.benchmarks.gpu training   # env-steps/s of a training, the same three
     python -m tests.benchmarks.gpu cold       # cold process to solved, a seed a run; ours and without, in turns
     python -m tests.benchmarks.gpu startup    # process start to first step, and where it goes
+    python -m tests.benchmarks.gpu several    # training on 1, 2, 4 ... GPUs, in turns
+    python -m tests.benchmarks.gpu lost       # one of two processes is killed
 
 Each writes ``_build/bench/gpu_<part>.json`` and prints a short table.
 """
@@ -30,9 +32,12 @@ WITHOUT = "-recorded_step,-recorded_training,-idle_solver,-unreachable_contacts,
 AGENT = "rl_games_with_symmetry_cfg_entry_point"
 
 
+PARTS = ("exact", "rates", "training", "cold", "startup", "several", "lost", "_exact", "_rate", "_first")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("part", choices=("exact", "rates", "training", "cold", "startup", "_exact", "_rate", "_first"))
+    parser.add_argument("part", choices=PARTS)
     parser.add_argument("words", nargs="*")
     parser.add_argument("--device", default="cuda:0")
     parser.add_argument("--num_envs", type=int, nargs="+", default=[64, 4096, 65536])
@@ -42,9 +47,13 @@ def main() -> int:
     args = parser.parse_args()
     result = globals()[args.part](args)
     if not args.part.startswith("_"):
-        OUT.mkdir(parents=True, exist_ok=True)
-        (OUT / f"gpu_{args.part}.json").write_text(json.dumps(result, indent=1) + "\n")
+        _write(args.part, result)
     return 0
+
+
+def _write(part: str, result: Any) -> None:
+    OUT.mkdir(parents=True, exist_ok=True)
+    (OUT / f"gpu_{part}.json").write_text(json.dumps(result, indent=1) + "\n")
 
 
 def _start(words: list[str], speed: str = "on", **pipes: Any) -> subprocess.Popen:
@@ -224,6 +233,84 @@ def cold(args: argparse.Namespace) -> dict[str, Any]:
             result[side].append({key: summary[key] for key in keys} | {"said": err[-600:]})
             print(f"cold {side}", {key: summary[key] for key in keys}, flush=True)
     return result
+
+
+# -- several GPUs ----------------------------------------------------------------------------------------------------
+
+
+def several(args: argparse.Namespace) -> dict[str, Any]:
+    """Env-steps/s in the loop of a training on 1, 2, 4 ... GPUs with 8192 environments each, sides in turns."""
+    import numpy as np
+    import torch
+
+    most, epochs = torch.cuda.device_count(), 120
+    counts = [n for n in (1, 2, 4, 8) if n <= most]
+    result: dict[str, Any] = {"device": torch.cuda.get_device_name(0), "gpus": {n: [] for n in counts}}
+    for number in range(args.rounds):
+        for n in counts:
+            words = ["--num_envs", "8192", "--max_iterations", str(epochs), "--eval_interval", "0"]
+            words += ["--seed", str(number)]
+            words += ["--distributed", "--num_gpus", str(n)] if n > 1 else ["--device", "cuda:0"]
+            started = time.time()
+            summary, folder, err = _train(words)
+            took = time.time() - started
+            if summary is None:
+                result["gpus"][n].append({"failed": err[-1500:]})
+                print(f"several {n}: FAILED {err[-1500:]}", flush=True)
+                continue
+            curve = np.load(folder / "curve.npz")
+            each = (np.diff(curve["env_steps"]) / np.diff(curve["wall_s"]))[19:]
+            windows = [float(np.median(part)) for part in np.array_split(each, 5)]
+            keys = ("processes", "env_steps", "wall_s_train", "wall_s_total", "mean_return", "timeout_share")
+            run = {"rate": float(np.median(each)), "windows": windows, "command_s": took}
+            result["gpus"][n].append(run | {key: summary[key] for key in keys} | {"said": err[-600:]})
+            print(f"several {n}: {result['gpus'][n][-1]}", flush=True)
+            _write("several", result)
+    base = statistics.median(run["rate"] for run in result["gpus"][1])
+    for n, runs in result["gpus"].items():
+        rates = [run["rate"] for run in runs if "rate" in run]
+        if rates:
+            print(
+                f"several {n}: {statistics.median(rates):,.0f}/s, {statistics.median(rates) / base:.2f}x one",
+                flush=True,
+            )
+    return result
+
+
+def lost(args: argparse.Namespace) -> dict[str, Any]:
+    """Kill the second of two processes of a training: how it ends, how soon, and whether its checkpoint loads."""
+    import psutil
+
+    with tempfile.TemporaryDirectory() as folder:
+        words = ["train", "--distributed", "--num_gpus", "2", "--num_envs", "8192", "--max_iterations", "100000"]
+        words += ["--eval_interval", "0", "--log_root", folder, "agent.params.config.save_frequency=20"]
+        job = _start(["-m", "cartpole_lab.cli", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        until = time.time() + 120
+        while time.time() < until and not list(Path(folder).glob("*/*/nn/last_*.pth")) and job.poll() is None:
+            time.sleep(0.2)
+        ranks = {p.environ().get("RANK"): p for p in psutil.Process(job.pid).children(recursive=True)}
+        killed = time.time()
+        ranks["1"].kill()
+        _, err = job.communicate(timeout=120)
+        took = time.time() - killed
+        newest = max(Path(folder).glob("*/*/nn/*.pth"), key=lambda path: path.stat().st_mtime)
+        from cartpole_lab.policies.checkpoint import read_checkpoint
+
+        epoch = read_checkpoint(newest)["epoch"]
+        alive = [p.pid for p in ranks.values() if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+    result = {"seconds": took, "code": job.returncode, "said": err, "epoch": epoch, "left": alive}
+    print("lost", result, flush=True)
+    return result
+
+
+def _train(words: list[str]) -> tuple[dict[str, Any] | None, Path, str]:
+    """The summary of a training in a process of its own, its folder, and what it said."""
+    root = tempfile.mkdtemp()
+    words = ["-m", "cartpole_lab.cli", "train", "--agent", AGENT, *words, "--log_root", root]
+    job = _start(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    _, err = job.communicate()
+    found = list(Path(root).glob("*/*/summary.json"))
+    return (json.loads(found[0].read_text()), found[0].parent, err) if found else (None, Path(root), err)
 
 
 # -- start -----------------------------------------------------------------------------------------------------------

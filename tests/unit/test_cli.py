@@ -47,7 +47,8 @@ def _refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
         (("--agent", "ppo"), ("'ppo'", "rl_games_cfg_entry_point")),
         (("--rl_library", "ray"), ("ray", "skrl")),
         (("--frobnicate",), ("--frobnicate", "--help")),
-        (("--distributed",), ("not supported when using CPU",)),
+        (("--distributed",), ("--device cpu --num_gpus 2",)),
+        (("--num_gpus", "2"), ("add --distributed",)),
     ],
 )
 def test_bad_input_to_train(argv: tuple[str, ...], words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:

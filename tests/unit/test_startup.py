@@ -319,3 +319,40 @@ def test_the_start_of_the_process_is_known_better_than_to_a_second() -> None:
     before = time.time()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert before - 0.05 < float(done.stdout) < time.time()
+
+
+class Driver:
+    """Stands for CUDA's driver, and notes what it is asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple] = []
+
+    def cuInit(self, flags: int) -> int:
+        return self.asked.append(("init", flags)) or 0
+
+    def cuDeviceGet(self, gpu: object, index: int) -> int:
+        return self.asked.append(("gpu", index)) or 0
+
+    def cuDevicePrimaryCtxRetain(self, context: object, gpu: object) -> int:
+        return self.asked.append(("context",)) or 0
+
+
+@pytest.mark.parametrize(
+    ("device", "hidden", "index"), [(None, None, 0), ("cuda:1", None, 1), ("cpu", None, None), (None, "-1", None)]
+)
+def test_the_gpus_context_is_made_while_python_imports(
+    device: str | None, hidden: str | None, index: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cartpole_lab.speed import startup
+
+    driver, before = Driver(), set(threading.enumerate())
+    monkeypatch.setattr(startup.ctypes, "CDLL", lambda name: driver)
+    monkeypatch.setattr(startup.os.path, "exists", lambda path: path == "/dev/nvidiactl")
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden) if hidden else monkeypatch.delenv(
+        "CUDA_VISIBLE_DEVICES", raising=False
+    )
+    startup.wake_gpu(device)
+    for thread in set(threading.enumerate()) - before:
+        thread.join()
+    assert driver.asked == ([] if index is None else [("init", 0), ("gpu", index), ("context",)])

@@ -1,0 +1,242 @@
+"""One training in several processes: what they share, who writes, and how it ends when one of them dies.
+
+Two processes on the CPU, which talk through gloo where a GPU's talk through NCCL; everything else is the same.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from cartpole_lab.errors import UserError
+from cartpole_lab.policies.checkpoint import read_checkpoint
+from cartpole_lab.training.distributed import part_of, rank
+from cartpole_lab.training.launching import count, words_of
+from cartpole_lab.training.options import TrainOptions, add_flags, from_args
+
+COMMAND = [sys.executable, "-m", "cartpole_lab.cli", "train", "--distributed", "--num_gpus", "2", "--device", "cpu"]
+SMALL = ["--num_envs", "64", "--eval_episodes", "64", "--eval_interval", "0", "--seed", "5"]
+EACH = """
+import json, os, sys
+import numpy as np, torch
+from cartpole_lab import train
+from cartpole_lab.speed import recorded_training
+from cartpole_lab.training import epoch_callback, distributed
+recorded_training.RecordedA2CAgent.everywhere = "recorded" in sys.argv
+found, init = [], epoch_callback.Watch.__init__
+def watch(self, *args, **words):
+    found.append(self)
+    init(self, *args, **words)
+epoch_callback.Watch.__init__ = watch
+learned = []
+run_update = recorded_training.RecordedA2CAgent._run_update
+def count(self):
+    learned.append(self.epoch_num)
+    return run_update(self)
+recorded_training.RecordedA2CAgent._run_update = count
+run = train(distributed=True, num_envs=64, max_iterations=2, eval_interval=0, eval_episodes=64, seed=5, device="cpu",
+            log_root=sys.argv[1], progress=False, overrides=["agent.params.config.learning_rate=1e-3"])
+algo = found[0].algo
+model = {name: value.double().reshape(-1).tolist() for name, value in algo.model.state_dict().items()}
+first = algo.experience_buffer.tensor_dict["obses"][0, :8].reshape(-1).tolist()
+seen = {"model": model, "obs": first, "env_seed": found[0].env.unwrapped.cfg.seed, "rate": algo.last_lr,
+        "updates": learned, "run": str(run.log_dir), "return": run.evaluation.mean_return, "steps": run.env_steps,
+        "joined": torch.distributed.is_initialized(), "observers": len(algo.algo_observer.observers)}
+with open(os.path.join(sys.argv[2], os.environ["RANK"] + ".json"), "w") as file:
+    json.dump(seen, file)
+"""
+
+
+def torchrun(script: Path, *words: object, speed: str = "on") -> None:
+    """Run a script in two processes, as a user would who has torchrun only."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    done = subprocess.run(
+        [*command, str(script), *map(str, words)],
+        env={**os.environ, "CARTPOLE_LAB_SPEED": speed, "OMP_NUM_THREADS": "1"},
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-4000:]
+
+
+@pytest.fixture(scope="module")
+def sides(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict]]:
+    """What each of two processes holds after a training, by our update and by rl-games' own."""
+    held = {}
+    for kind, speed in (("recorded", "on"), ("plain", "-recorded_training,-written_out_update")):
+        place = tmp_path_factory.mktemp(kind)
+        (place / "each.py").write_text(EACH)
+        torchrun(place / "each.py", place / "logs", place, kind, speed=speed)
+        held[kind] = [{**json.loads((place / f"{n}.json").read_text()), "logs": str(place / "logs")} for n in (0, 1)]
+    return held
+
+
+@pytest.fixture(params=["recorded", "plain"])
+def both(sides: dict[str, list[dict]], request: pytest.FixtureRequest) -> list[dict]:
+    return sides[request.param]
+
+
+def test_all_processes_hold_the_same_policy(both: list[dict]) -> None:
+    for name, values in both[0]["model"].items():
+        assert np.allclose(values, both[1]["model"][name], rtol=1e-6, atol=1e-7), name
+    assert both[0]["rate"] == pytest.approx(both[1]["rate"])
+
+
+def test_each_process_has_carts_and_a_seed_of_its_own(both: list[dict]) -> None:
+    assert [one["env_seed"] for one in both] == [5, 6]
+    assert not np.allclose(both[0]["obs"], both[1]["obs"])
+
+
+def test_one_run_folder_and_one_evaluation_for_all(both: list[dict]) -> None:
+    (folder,) = Path(both[0]["logs"]).glob("*/*")
+    assert {one["run"] for one in both} == {str(folder.resolve())}
+    assert both[0]["return"] == both[1]["return"]
+    assert len(list(folder.glob("summaries/events*"))) == 1
+    assert both[0]["observers"] == 2 and both[1]["observers"] == 1
+
+
+def test_the_steps_of_all_processes_count_and_the_group_is_gone(both: list[dict]) -> None:
+    assert {one["steps"] for one in both} == {2 * 2 * 64 * 16}
+    assert not any(one["joined"] for one in both)
+
+
+def test_our_update_over_several_processes_is_that_of_rl_games(sides: dict[str, list[dict]]) -> None:
+    ours, theirs = sides["recorded"][0], sides["plain"][0]
+    assert ours["updates"] and not theirs["updates"]
+    assert ours["rate"] == pytest.approx(theirs["rate"])
+    for name, values in ours["model"].items():
+        assert np.allclose(values, theirs["model"][name], rtol=1e-2, atol=2e-3), name
+
+
+def test_the_command_starts_them_and_the_first_one_speaks(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*COMMAND, *SMALL, "--max_iterations", "3", "--log_root", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("epochs        3 of 2 × 64 environments") == 1 and done.stdout.count("solved  ") == 1
+    assert "Traceback" not in done.stderr and "destroy_process_group" not in done.stderr
+    (summary,) = tmp_path.glob("*/*/summary.json")
+    numbers = json.loads(summary.read_text())
+    assert (numbers["processes"], numbers["seed"], numbers["env_steps"]) == (2, 5, 3 * 2 * 64 * 16)
+
+
+def test_a_wrong_setting_is_said_once(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*COMMAND, *SMALL, "--log_root", str(tmp_path), "env.rewards.nope.weight=1"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    said = [line for line in done.stderr.splitlines() if "Warp CUDA warning" not in line]
+    assert done.returncode == 2 and len(said) == 1 and "env.rewards.nope" in said[0], done.stderr
+
+
+def begun(root: Path) -> tuple[subprocess.Popen[str], dict[str, psutil.Process]]:
+    """A long training that has saved something, and its processes by their rank."""
+    words = [*COMMAND, *SMALL, "--max_iterations", "100000", "--log_root", str(root)]
+    words += ["agent.params.config.save_frequency=2"]
+    job = subprocess.Popen(words, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    until = time.time() + 240
+    while not list(root.glob("*/*/nn/last_*.pth")):
+        assert job.poll() is None and time.time() < until, job.communicate(timeout=60)
+        time.sleep(0.2)
+    children = psutil.Process(job.pid).children(recursive=True)
+    return job, {p.environ()["RANK"]: p for p in children if "RANK" in p.environ()}
+
+
+def test_a_training_of_which_one_process_dies_ends_in_a_line(tmp_path: Path) -> None:
+    job, processes = begun(tmp_path)
+    started = time.time()
+    processes["1"].kill()
+    _, err = job.communicate(timeout=120)
+    assert time.time() - started < 60
+    said = [line for line in err.splitlines() if "Warp CUDA warning" not in line]
+    assert job.returncode == 1 and len(said) == 1, err
+    assert "process 1 of this training was ended by SIGKILL" in said[0] and str(tmp_path) in said[0]
+    newest = max(tmp_path.glob("*/*/nn/last_*.pth"), key=lambda path: path.stat().st_mtime_ns)
+    assert read_checkpoint(newest)["epoch"] >= 2
+    assert not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in processes.values())
+
+
+def test_ctrl_c_ends_all_processes_with_what_they_have_learned(tmp_path: Path) -> None:
+    job, _ = begun(tmp_path)
+    job.send_signal(signal.SIGINT)
+    out, err = job.communicate(timeout=180)
+    assert job.returncode == 130 and "Traceback" not in err, err
+    (summary,) = tmp_path.glob("*/*/summary.json")
+    numbers = json.loads(summary.read_text())
+    assert (
+        numbers["stopped"] == "SIGINT"
+        and numbers["episodes"] == 64
+        and f"go on with --checkpoint {summary.parent}" in err
+    )
+    assert "evaluated return" in out
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"num_gpus": 2}, "add --distributed"),
+        ({"num_gpus": 0, "distributed": True}, "num_gpus is 0"),
+    ],
+)
+def test_numbers_of_gpus_that_make_no_sense(options: dict, words: str) -> None:
+    from cartpole_lab.training.flags import check_options
+
+    with pytest.raises(UserError, match=words):
+        check_options(TrainOptions(**options))
+
+
+def test_a_cpu_has_to_be_told_how_many_processes() -> None:
+    with pytest.raises(UserError, match=r"--device cpu --num_gpus 2"):
+        count(TrainOptions(distributed=True, device="cpu"))
+    assert count(TrainOptions(distributed=True, device="cpu", num_gpus=3)) == (3, False)
+
+
+def test_more_gpus_than_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert count(TrainOptions(distributed=True, device="cuda")) == (2, True)
+    with pytest.raises(UserError, match="num_gpus is 3, and PyTorch sees 2 GPUs"):
+        count(TrainOptions(distributed=True, num_gpus=3, device="cuda"))
+    with pytest.raises(UserError, match="leave --device out"):
+        count(TrainOptions(distributed=True, device="cuda:1"))
+
+
+def test_one_process_alone_is_told_how_to_start_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RANK", raising=False)
+    with pytest.raises(UserError, match=r"cartpole-lab train --distributed"):
+        part_of(TrainOptions(distributed=True))
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "mine")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
+    with pytest.raises(UserError, match="torchrun has started 4"):
+        part_of(TrainOptions(distributed=True, num_gpus=2))
+    others = part_of(TrainOptions(distributed=True, video=True, track=True))
+    assert rank() == 1 and not (others.video or others.track or others.progress)
+
+
+def test_the_words_for_the_processes_give_the_same_options() -> None:
+    import argparse
+
+    options = TrainOptions(
+        distributed=True, num_gpus=2, sigma=-0.5, check_finite=False, stop_when_solved=True, video=True, seed=-1,
+        wandb_name="a b", overrides=["physics=newton_mjwarp"],
+    )  # fmt: skip
+    parser = argparse.ArgumentParser()
+    add_flags(parser, TrainOptions)
+    args, words = parser.parse_known_args(words_of(options))
+    assert from_args(TrainOptions, args, overrides=words) == options
