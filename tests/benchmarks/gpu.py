@@ -22,12 +22,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 OUT = Path("_build/bench")
 ROOT = Path(__file__).resolve().parents[2]
-WITHOUT = "-recorded_step,-recorded_training,-idle_solver,-unreachable_contacts,-idle_kernels"
+WITHOUT = "-gpu_ahead,-recorded_step,-recorded_training,-idle_solver,-unreachable_contacts,-idle_kernels"
 """The switch that leaves out what a GPU did not have before."""
 AGENT = "rl_games_with_symmetry_cfg_entry_point"
 
@@ -43,22 +44,43 @@ def main() -> int:
     parser.add_argument("--num_envs", type=int, nargs="+", default=[64, 4096, 65536])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--commit", default="", help="what is measured, for the record")
+    parser.add_argument("--before", type=Path, help="a checkout of an earlier build, to compare with")
     parser.add_argument("--jobs", type=int, default=4)
     args = parser.parse_args()
     result = globals()[args.part](args)
     if not args.part.startswith("_"):
-        _write(args.part, result)
+        _write(args, result)
     return 0
 
 
-def _write(part: str, result: Any) -> None:
+def _write(args: argparse.Namespace, result: Any) -> None:
+    """Write what a part has found, and on what."""
+    import torch
+
+    names = ("isaaclab", "newton", "warp-lang", "mujoco", "torch", "rl-games")
+    machine = {
+        "gpu": torch.cuda.get_device_name(0),
+        "gpus": torch.cuda.device_count(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
+        "commit": args.commit,
+        "versions": {name: version(name) for name in names},
+    }
     OUT.mkdir(parents=True, exist_ok=True)
-    (OUT / f"gpu_{part}.json").write_text(json.dumps(result, indent=1) + "\n")
+    found = {"machine": machine, "result": result}
+    (OUT / f"gpu_{args.part}.json").write_text(json.dumps(found, indent=1) + "\n")
 
 
-def _start(words: list[str], speed: str = "on", **pipes: Any) -> subprocess.Popen:
-    env = {**os.environ, "CARTPOLE_LAB_SPEED": speed}
-    return subprocess.Popen([sys.executable, *words], cwd=ROOT, env=env, text=True, **pipes)
+def _start(words: list[str], speed: str = "on", package: Path = ROOT, **pipes: Any) -> subprocess.Popen:
+    path = os.pathsep.join([str(package), *filter(None, [os.environ.get("PYTHONPATH")])])
+    env = {**os.environ, "CARTPOLE_LAB_SPEED": speed, "PYTHONPATH": path}
+    return subprocess.Popen([sys.executable, *words], cwd=package, env=env, text=True, **pipes)
+
+
+def _builds(args: argparse.Namespace) -> dict[str, tuple[str, Path]]:
+    """Sides of a comparison with an earlier build; where none is given, with this one less what is new on a GPU."""
+    return {"ours": ("on", ROOT), "before": ("on", args.before) if args.before else (WITHOUT, ROOT)}
 
 
 # -- exactness -----------------------------------------------------------------------------------------------------
@@ -209,16 +231,17 @@ def training(args: argparse.Namespace) -> dict[str, Any]:
 
 def cold(args: argparse.Namespace) -> dict[str, Any]:
     """Seconds from a cold process until an evaluation finds the policy solved."""
-    result: dict[str, Any] = {"ours": [], "without": []}
+    result: dict[str, Any] = {"ours": [], "before": []}
     for seed in range(args.seeds):
-        for side, speed in (("ours", "on"), ("without", WITHOUT)):
-            if side == "without" and seed >= args.rounds:
+        for side, (speed, package) in _builds(args).items():
+            if side == "before" and seed >= args.rounds:
                 continue
             with tempfile.TemporaryDirectory() as folder:
                 words = ["train", "--agent", AGENT, "--num_envs", "4096", "--seed", str(seed), "--stop_when_solved"]
                 job = _start(
                     ["-m", "cartpole_lab.cli", *words, "--device", args.device, "--log_root", folder],
                     speed,
+                    package,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
                 )
@@ -245,7 +268,7 @@ def several(args: argparse.Namespace) -> dict[str, Any]:
 
     most, epochs = torch.cuda.device_count(), 120
     counts = [n for n in (1, 2, 4, 8) if n <= most]
-    result: dict[str, Any] = {"device": torch.cuda.get_device_name(0), "gpus": {n: [] for n in counts}}
+    result: dict[str, Any] = {"gpus": {n: [] for n in counts}}
     for number in range(args.rounds):
         for n in counts:
             words = ["--num_envs", "8192", "--max_iterations", str(epochs), "--eval_interval", "0"]
@@ -265,7 +288,7 @@ def several(args: argparse.Namespace) -> dict[str, Any]:
             run = {"rate": float(np.median(each)), "windows": windows, "command_s": took}
             result["gpus"][n].append(run | {key: summary[key] for key in keys} | {"said": err[-600:]})
             print(f"several {n}: {result['gpus'][n][-1]}", flush=True)
-            _write("several", result)
+            _write(args, result)
     base = statistics.median(run["rate"] for run in result["gpus"][1])
     for n, runs in result["gpus"].items():
         rates = [run["rate"] for run in runs if "rate" in run]
@@ -317,14 +340,15 @@ def _train(words: list[str]) -> tuple[dict[str, Any] | None, Path, str]:
 
 
 def startup(args: argparse.Namespace) -> dict[str, Any]:
-    """Seconds from process start to the end of the first step, in turns; then a profile of each stage."""
-    result: dict[str, Any] = {"ours": [], "without": []}
+    """Seconds from process start to the end of each stage up to the first steps, in turns."""
+    result: dict[str, Any] = {"ours": [], "before": []}
     for _ in range(args.rounds):
-        for side, speed in (("ours", "on"), ("without", WITHOUT)):
+        for side, (speed, package) in _builds(args).items():
             started = time.time()
             job = _start(
-                ["-m", "tests.benchmarks.gpu", "_first", str(started), "--device", args.device],
+                ["-P", __file__, "_first", str(started), "--device", args.device],
                 speed,
+                package,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
             )
@@ -337,13 +361,6 @@ def startup(args: argparse.Namespace) -> dict[str, Any]:
             print(f"start {side}:", {k: round(statistics.median(r[k] for r in good), 2) for k in good[0]}, flush=True)
         else:
             print(f"start {side}: FAILED {runs[:1]}")
-    OUT.mkdir(parents=True, exist_ok=True)
-    for kind, how in (("profile", ["-X", "importtime", "-m", "cProfile", "-s", "cumtime"]),):
-        words = ["-m", "tests.benchmarks.gpu", "_first", str(time.time()), "profile"]
-        job = _start([*how, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        out, err = job.communicate()
-        imports = sorted(err.splitlines(), key=lambda x: -int((re.findall(r"\|\s*(\d+) \|", x) or ["0"])[0]))[:60]
-        (OUT / f"gpu_{kind}.txt").write_text(out[:60000] + "\n".join(imports))
     return result
 
 
@@ -356,6 +373,7 @@ def _first(args: argparse.Namespace) -> None:
     stamp("python")
     from cartpole_lab import shortcuts
 
+    getattr(shortcuts, "gpu", lambda device: None)(args.device)  # earlier builds know no such place
     with shortcuts.imports():
         import torch
 
@@ -375,8 +393,7 @@ def _first(args: argparse.Namespace) -> None:
         torch.cuda.synchronize()
         stamp(f"step{number + 1}")
     print("STAGES " + json.dumps(stages), flush=True)
-    if "profile" not in args.words:
-        os._exit(0)
+    os._exit(0)
 
 
 if __name__ == "__main__":

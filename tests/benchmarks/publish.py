@@ -32,6 +32,8 @@ ROWS = (
 )
 """Figures of the benchmark: key, what it is, unit."""
 
+GPU_PARTS = ("rates", "training", "cold", "startup", "several")
+"""What ``tests.benchmarks.gpu`` measures and the book shows."""
 GPU_DEPTH = {"shipped": "two of 96 × 96, 60 a second", "lesson": "four of 64 × 16, 30 a second"}
 """Settings that learned from depth pictures on a GPU, and their pictures."""
 
@@ -48,10 +50,13 @@ def main() -> None:
             (BOOK / "scaling.txt").write_text(scaling(figures))
     if (BENCH / "scaling.png").is_file():
         shutil.copyfile(BENCH / "scaling.png", BOOK / "scaling.png")
-    if figures := _read("bench_gpu.json"):
-        (BOOK / "speed_gpu.txt").write_text(speed(figures))
-        if "solved_s" in figures.get("solved_runs", [{}])[0]:
-            (BOOK / "seeds_gpu.txt").write_text(seeds(figures))
+    parts = {part: found for part in GPU_PARTS if (found := _read(f"gpu_{part}.json"))}
+    if "rates" in parts:
+        (BOOK / "speed_gpu.txt").write_text(speed_gpu(parts))
+    if "cold" in parts:
+        (BOOK / "seeds_gpu.txt").write_text(seeds_gpu(parts["cold"]))
+    if "several" in parts:
+        (BOOK / "several_gpu.txt").write_text(several_gpu(parts["several"]))
     if reports := {name: found for name in GPU_DEPTH if (found := _read(f"depth_{name}_gpu.json"))}:
         (BOOK / "depth_gpu.txt").write_text(depth_gpu(reports))
     if figures := _read("libraries.json"):
@@ -128,6 +133,71 @@ def scaling(figures: dict[str, Any]) -> str:
     for row in figures["scaling"]:
         lines.append(f"| {row['num_envs']:,} | {row['cores']} | {row['steps_per_s']:,.0f} | {row['rss_gb']:.2f} GB |")
     return "\n".join(lines) + "\n"
+
+
+def _gpu_machine(found: dict[str, Any]) -> str:
+    machine = found["machine"]
+    count = "one" if machine["gpus"] == 1 else machine["gpus"]
+    where = f"{count} {machine['gpu']}, {machine['cores']} CPU cores, {machine['memory_gb']} GB"
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    return f"Measured on {where}, at commit `{machine['commit']}`, with {versions}.\n"
+
+
+def speed_gpu(parts: dict[str, Any]) -> str:
+    """Rates beside Isaac Lab as shipped, with the recordings and without; a training; the start."""
+    text = "| environments | this book | Isaac Lab as shipped | this book, nothing recorded | ratio to as shipped |\n"
+    text += "| ---: | ---: | ---: | ---: | ---: |\n"
+    for num_envs, row in parts["rates"]["result"].items():
+        median = row["median"]
+        ours, shipped, without = (f"{median[side]:,.0f}" for side in ("ours", "shipped", "without"))
+        ratio = median["ours"] / median["shipped"]
+        text += f"| {int(num_envs):,} | {ours} | {shipped} | {without} | {ratio:.1f} |\n"
+    rounds = len(row["rates"]["ours"])
+    text += f"\nEnvironment steps a second, medians of {rounds} rounds in which the sides take turns.\n\n"
+    lines = []
+    if isinstance(shipped := (found := parts.get("training", {}).get("result", {})).get("shipped"), float):
+        ours = found["ours"][0]
+        lines += [
+            f"| environment steps a second of a training with 4096 environments | {ours:,.0f} |",
+            f"| the same, Isaac Lab's own training as shipped | {shipped:,.0f} |",
+            f"| ratio | {ours / shipped:.1f} × |",
+        ]
+    if "startup" in parts:
+        first = {
+            side: statistics.median(run["step1"] for run in runs if "step1" in run)
+            for side, runs in parts["startup"]["result"].items()
+        }
+        lines.append(f"| process start to first step, kernels cached | {first['ours']:.2f} s |")
+    text += "| what | how much |\n| --- | ---: |\n" + "\n".join(lines) + "\n\n"
+    return text + _gpu_machine(parts["rates"])
+
+
+def seeds_gpu(found: dict[str, Any]) -> str:
+    """Return, time-outs and wall time of each seed on a GPU."""
+    runs = [run for run in found["result"]["ours"] if "failed" not in run]
+    lines = ["| seed | return | time-outs | epochs | seconds from cold start to solved |"]
+    lines += ["| ---: | ---: | ---: | ---: | ---: |"]
+    for run in runs:
+        lines.append(
+            f"| {run['seed']} | {run['mean_return']:.3f} | {100 * run['timeout_share']:.2f} % "
+            f"| {run['epochs']} | {run['solved_s']:.1f} |"
+        )
+    middle = statistics.median(run["solved_s"] for run in runs)
+    solved = f"{len(runs)} of {len(found['result']['ours'])} seeds solved, in {middle:.1f} s in the middle. "
+    return "\n".join(lines) + "\n\n" + solved + _gpu_machine(found)
+
+
+def several_gpu(found: dict[str, Any]) -> str:
+    """Training steps a second over the number of GPUs."""
+    lines = ["| GPUs | steps a second | ratio to one | evaluated return, worst run |", "| ---: | ---: | ---: | ---: |"]
+    runs = {int(n): [run for run in runs if "rate" in run] for n, runs in found["result"]["gpus"].items()}
+    rates = {n: statistics.median(window for run in each for window in run["windows"]) for n, each in runs.items()}
+    for n, rate in rates.items():
+        worst = min(run["mean_return"] for run in runs[n])
+        lines.append(f"| {n} | {rate:,.0f} | {rate / rates[1]:.2f} | {worst:.3f} |")
+    windows, processes = len(runs[1][0]["windows"]), len(runs[1])
+    how = f"Medians of {windows * processes} stretches of {processes} trainings each, in turns. "
+    return "\n".join(lines) + "\n\n" + how + _gpu_machine(found)
 
 
 def libraries(figures: dict[str, Any]) -> str:
