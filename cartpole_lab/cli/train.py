@@ -33,7 +33,7 @@ def run(args: argparse.Namespace, words: list[str]) -> int:
     options: TrainOptions = from_args(TrainOptions, args, overrides=words)
     if options.distributed and not started_by_torchrun():
         with shortcuts.imports():
-            from cartpole_lab.training.launching import launch
+            from cartpole_lab.cli.launching import launch
 
             return launch(check_options(options), ["--film"] if args.film else [])
     if launched() or not options.distributed:  # else each process has yet to learn which GPU is its own

@@ -2,7 +2,7 @@
 
 Each process simulates its own carts with a seed of its own; gradients, KL divergence and the statistics that
 normalise observations and values are averaged over all of them, so that they hold the same policy at every epoch. The
-first one alone writes, evaluates and shows. ``torchrun`` starts them; :mod:`cartpole_lab.training.launching` asks it
+first one alone writes, evaluates and shows. ``torchrun`` starts them; :mod:`cartpole_lab.cli.launching` asks it
 to.
 """
 

@@ -17,10 +17,10 @@ import numpy as np
 import psutil
 import pytest
 
+from cartpole_lab.cli.launching import count, words_of
 from cartpole_lab.errors import UserError
 from cartpole_lab.policies.checkpoint import read_checkpoint
 from cartpole_lab.training.distributed import part_of, rank
-from cartpole_lab.training.launching import count, words_of
 from cartpole_lab.training.options import TrainOptions, add_flags, from_args
 
 COMMAND = [sys.executable, "-m", "cartpole_lab.cli", "train", "--distributed", "--num_gpus", "2", "--device", "cpu"]
