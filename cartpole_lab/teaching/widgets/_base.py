@@ -43,7 +43,8 @@ class LabWidget(anywidget.AnyWidget):
 
     FROM_PAGE: ClassVar[tuple[str, ...]] = ()
     """Traits that the page may set."""
-    _heard = False
+    page_speaks = False
+    """Whether the page is setting something right now."""
 
     @classmethod
     def live_traits(cls) -> list[str]:
@@ -57,7 +58,7 @@ class LabWidget(anywidget.AnyWidget):
         own = self.live_traits()
         for name, value in changes.items():
             try:
-                self._heard = True
+                self.page_speaks = True
                 if name in own and name not in self.FROM_PAGE:
                     raise traitlets.TraitError(f"{name} is not the page's to set")
                 super().set_state({name: value})
@@ -67,7 +68,7 @@ class LabWidget(anywidget.AnyWidget):
                 if self.has_trait(name):
                     self.send_state(name)
             finally:
-                self._heard = False
+                self.page_speaks = False
 
     def describe(self) -> str:
         """What the widget shows, in a sentence or two. Subclasses override it."""

@@ -135,7 +135,7 @@ class Playground(LabWidget):
     def _is_driver(self, proposal: Any) -> str:
         """A driver; the page knows policies that it has trained itself."""
         known = [*(entry["name"] for entry in self.policies), YOU, ENERGY, NOBODY]
-        return name_of(proposal["value"], "policy", None if self._heard else known)
+        return name_of(proposal["value"], "policy", None if self.page_speaks else known)
 
     @traitlets.validate("params")
     def _are_params(self, proposal: Any) -> dict[str, float]:
