@@ -35,7 +35,7 @@ HONOURED: dict[str, tuple[str, ...]] = {
     "video_interval": ALL,
     # one process a GPU: skrl and rsl-rl can, but their processes would share no evaluation here
     "distributed": RL_GAMES,
-    "run_timestamp": RL_GAMES,
+    "run_timestamp": ALL,
     "export_io_descriptors": ALL,
     "track": ALL,
     "wandb_project_name": ALL,
