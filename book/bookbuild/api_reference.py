@@ -12,6 +12,8 @@ _MODULES = (
     ("session/env", "One live environment, rebuilt safely"),
     ("training/rl_games_train", "Train"),
     ("training/options", "What a training can be told"),
+    ("training/sweep/engine", "Many seeds, many settings"),
+    ("training/sweep/options", "What a sweep can be told"),
     ("evaluation", "Measure a policy"),
     ("policies/by_hand", "Policies made by hand"),
     ("policies/network", "The policy of a trained agent"),

@@ -47,6 +47,7 @@ PRIVATE = {
     "_model": "the network of Isaac Lab's feature term, which the term that extends it freezes",
     "_core": "NumPy pickles numbers under this name; a reader that trusts nobody has to name what it trusts",
     "_current_next_observations": "skrl bootstraps a time-out from it; the right observation has to be put back",
+    "_exit": "ends a process of a sweep that is being stopped, whose training nobody wants and no thread can be told",
     "_solver": "state of the physics manager that a saved environment has to hold",
 }
 """Private names of other packages that are used outside ``speed``, each with the reason."""

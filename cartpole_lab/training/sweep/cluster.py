@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import logging
 import os
 import secrets
@@ -40,10 +39,27 @@ OURS = ("PYTHONPATH", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN")
 """What a cluster of this machine's own sets besides."""
 
 
-@functools.cache
-def _token() -> str:
-    """The word that lets a process into Ray: other users of this machine do not have it. Ray reads it once."""
-    return secrets.token_hex(32)
+_token: list[str] = []
+"""The word that lets a process into this process's own Ray; other users of the machine do not have it."""
+
+
+def _choose_who_may_enter(options: SweepOptions) -> None:
+    """Ask for a token, for a Ray of this machine's own. Ray reads that once in a process, when it is imported.
+
+    Raises:
+        UserError: This process has had a Ray of its own, and is to join another.
+    """
+    if options.address is not None:
+        if _token:
+            raise UserError(
+                f"this process has had a Ray of its own and cannot join {options.address!r} any more: use another "
+                "process, in a notebook restart the kernel"
+            )
+        return
+    if not _token and "ray" not in sys.modules:
+        _token.append(secrets.token_hex(32))
+    if _token:
+        os.environ.update({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": _token[0]})
 
 
 @contextlib.contextmanager
@@ -66,6 +82,7 @@ def cluster(options: SweepOptions, plan: Plan) -> Iterator[None]:
     Raises:
         UserError: There is none at the address, or none can be started.
     """
+    _choose_who_may_enter(options)
     with quietly(), warnings.catch_warnings(), _hidden("rfc3987_syntax"):
         warnings.simplefilter("ignore")
         import ray
@@ -140,7 +157,6 @@ def _own_folder() -> str:
     (hidden / "rfc3987_syntax.py").write_text("raise ImportError('not needed here')\n", encoding="ascii")
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = f"{hidden}{os.pathsep}{before}" if before else str(hidden)
-    os.environ.update({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": _token()})
     return folder
 
 

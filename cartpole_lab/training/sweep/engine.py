@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cartpole_lab.errors import UserError
+from cartpole_lab.session.held_output import announce
 from cartpole_lab.training.options import TrainOptions
 from cartpole_lab.training.stopping import Stopped
 from cartpole_lab.training.sweep.options import (
@@ -113,6 +114,9 @@ def sweep(
     lost, stopped = run_trials(plan, folder, options)
     done = results(folder, plan, lost, stopped)
     if stopped:
+        announce(
+            f"{len(done.table)} of {plan.total} trials are done; cartpole-lab sweep --resume {folder.name} goes on"
+        )
         raise Stopped(signal.Signals[stopped])
     return done
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 STOPPING = "stopping"
 """File of a sweep's folder that is there while the sweep is being stopped."""
-MEASURED = ("began", "train_s", "total_s", "solved_s", "host")
+MEASURED = ("began", "train_s", "total_s", "solved_s", "host", "node")
 """Columns that tell of the machine and the moment; all others are the same whenever a sweep is repeated on a CPU."""
 
 
@@ -41,7 +41,8 @@ class Record:
         solved_s: Seconds until an evaluation called it solved, with ``--stop_when_solved``.
         train_s, total_s: Seconds of learning, and of the whole trial.
         began: :func:`time.time` at its start.
-        host: The machine that it ran on.
+        host: The machine that it ran on; ``node`` is Ray's name for it.
+        node: See there.
         run: Its run's folder, as seen from the sweep's.
         message: What went wrong, in one line.
     """
@@ -61,6 +62,7 @@ class Record:
     total_s: float | None = None
     began: float | None = None
     host: str = ""
+    node: str = ""
     run: str = ""
     message: str = ""
 

@@ -65,7 +65,7 @@ def page(sweep: Sweep, plan: Plan, drawn: dict[str, str]) -> str:
         "<h2>How they learned</h2>",
         inline(drawn.get("curves")),
         "<h2>Every trial</h2><div class=scroll>",
-        sweep.table.drop(columns=[c for c in ("began", "host", "message") if c in sweep.table]).to_html(
+        sweep.table.drop(columns=[c for c in ("began", "host", "node", "message") if c in sweep.table]).to_html(
             index=False, float_format=lambda x: f"{x:.4g}", border=0, na_rep=""
         ),
         "</div></html>",

@@ -21,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import ray
 from ray import tune
 
 from cartpole_lab.training.sweep.plan import Plan, Setting
@@ -105,6 +106,11 @@ class Work:
         return not self._stop
 
 
+def _where() -> dict[str, str]:
+    """The machine that this process runs on, by its own name and by Ray's."""
+    return {"host": socket.gethostname(), "node": ray.get_runtime_context().get_node_id()}
+
+
 def as_word(value: Any) -> str:
     """A value that Tune has chosen, as it is written in a word: a drawn number to six digits."""
     return f"{value:.6g}" if isinstance(value, float) else str(value)
@@ -172,7 +178,7 @@ def train_once(plan: Plan, folder: Path, setting: Setting, seed: int, look: Call
         for left in (folder / "runs").glob(f"*/{name}"):  # by a process that was killed
             shutil.rmtree(left)
         stopped: list[bool] = []
-        facts: dict[str, Any] = {"name": name, "setting": setting, "seed": seed, "host": socket.gethostname()}
+        facts: dict[str, Any] = {"name": name, "setting": setting, "seed": seed, **_where()}
 
         def after(info: Any) -> bool:
             if not look(info):
