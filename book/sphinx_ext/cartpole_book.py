@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 import drawn_diagrams
 import reading_aids
+import ways_in
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
@@ -214,6 +215,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("doctree-read", reading_aids.link_terms)
     app.connect("build-finished", reading_aids.write_texts)
     app.connect("config-inited", use_local_files, priority=400)
+    app.connect("config-inited", ways_in.show_buttons)
+    app.connect("html-page-context", ways_in.add_colab, priority=900)  # after the theme has made its row of buttons
     app.connect("html-page-context", add_page_scripts)
     app.connect("html-page-context", describe_page)
     app.connect("env-updated", draw_diagrams)

@@ -48,9 +48,7 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def once(**more: Any) -> Path:
         out = tmp_path / "html"
-        app = Sphinx(
-            str(source), None, str(out), str(tmp_path / "doctrees"), "html", {**settings, **more}, status=None
-        )
+        app = Sphinx(str(source), None, str(out), str(tmp_path / "doctrees"), "html", {**settings, **more}, status=None)
         app.build()
         return out
 
