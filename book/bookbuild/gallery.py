@@ -45,7 +45,7 @@ def stage_gallery(staging: Staging, runs: Sequence[NotebookRun]) -> None:
         "",
         "What the lessons end with. Every picture was drawn by the lesson's own cells when this book was built.",
         "",
-        "::::{grid} 1 2 2 3",
+        "::::{grid} 1 2 2 2",
         ":gutter: 3",
         ":class-container: gallery",
         "",

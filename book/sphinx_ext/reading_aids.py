@@ -19,6 +19,11 @@ STATIC = HERE.parent / "static"
 GLOSSARY = "book/glossary"
 LONGEST_TEXT = 60_000
 """Characters of a page that the search page keeps; the longest lesson has about half of that."""
+_NAMES = ("Newton", "Warp", "PhysX")
+"""Words that are names: 100 newtons are none of theirs."""
+_EVERYDAY = ("value", "perfect", "kit", "step")
+"""Words of the glossary that pages mostly mean in their everyday sense; only links by hand lead to them."""
+_NOT_LINKED = (GLOSSARY, "book/gallery")
 _NOT_INSIDE = (nodes.reference, nodes.literal, nodes.title, nodes.math, nodes.raw, nodes.strong, nodes.caption)
 
 
@@ -35,7 +40,7 @@ def terms_of(text: str) -> dict[str, tuple[str, str]]:
         plain = re.sub(r"\[([^\]]*)\]\([^)]*\)|[`*]", r"\1", plain)
         for word in re.split(r" \(|\)", title):
             if word:
-                key = word if word.isupper() else word[0].lower() + word[1:]
+                key = word if word.isupper() or word in _NAMES else word[0].lower() + word[1:]
                 found[key] = (nodes.make_id(title), " ".join(plain.split()))
     return found
 
@@ -43,11 +48,11 @@ def terms_of(text: str) -> dict[str, tuple[str, str]]:
 def link_terms(app: Sphinx, doctree: nodes.document) -> None:
     """Lead the first mention of each word of the glossary on a page to its entry."""
     path = Path(app.srcdir) / f"{GLOSSARY}.md"
-    if app.env.docname == GLOSSARY or not path.is_file():
+    if app.env.docname in _NOT_LINKED or not path.is_file():
         return
     app.env.note_dependency(str(path))
     terms = terms_of(path.read_text(encoding="utf-8"))
-    left = dict(terms)
+    left = {word: entry for word, entry in terms.items() if word not in _EVERYDAY}
     for link in doctree.findall(nodes.reference):  # what is led there by hand needs no second way
         _, _, anchor = link.get("refuri", link.get("reftarget", "")).partition("glossary.md#")
         left = {word: entry for word, entry in left.items() if entry[0] != anchor}
@@ -84,7 +89,9 @@ def _link_in(text: nodes.Text, left: dict[str, tuple[str, str]]) -> None:
 
 
 def _same(word: str, found: str) -> bool:
-    """Whether a text is this word, or several of it; what is written in capitals must be so in the text."""
+    """Whether a text is this word, or several of it; a name, or what is written in capitals, must be so in the text."""
+    if word in _NAMES:
+        return found == word
     forms = (word, f"{word}s", f"{word}es")
     return found in forms if word.isupper() else found.lower() in (form.lower() for form in forms)
 
@@ -95,7 +102,8 @@ def write_texts(app: Sphinx, error: Exception | None) -> None:
         return
     texts = {}
     for name in sorted(app.env.found_docs):
-        blocks = app.env.get_doctree(name).findall(lambda n: isinstance(n, nodes.paragraph | nodes.literal_block))
+        kinds = nodes.title | nodes.paragraph | nodes.literal_block
+        blocks = app.env.get_doctree(name).findall(lambda node, kinds=kinds: isinstance(node, kinds))
         texts[name] = " ".join(" ".join(block.astext().split()) for block in blocks)[:LONGEST_TEXT]
     out = Path(app.outdir) / "_static"
     (out / "texts.js").write_text(f"window.bookTexts = {json.dumps(texts, ensure_ascii=False)};\n", encoding="utf-8")

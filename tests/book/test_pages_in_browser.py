@@ -238,7 +238,7 @@ def test_search_finds_an_error_message(browser: Any, html: Path, server: str, ho
 
 
 def test_a_word_says_what_it_means(browser: Any, html: Path) -> None:
-    """On hover and on focus, as a card that stays while it is pointed at and goes with Escape; a tap follows the link."""
+    """On hover and on focus, as a card that stays while it is pointed at and goes with Escape."""
     page = browser.new_page(viewport=DESK)
     page.goto((html / "notebooks" / "06_train_with_rl_games.html").as_uri())
     word = page.locator("a.term").first

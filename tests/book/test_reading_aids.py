@@ -15,6 +15,9 @@ sys.path[:0] = [str(ROOT / "book"), str(ROOT / "book" / "sphinx_ext")]
 
 GLOSSARY = """# Glossary
 
+## Newton
+An engine.
+
 ## PPO
 A rule that learns. [Lesson 6](../notebooks/06_train.md).
 
@@ -23,7 +26,7 @@ The sum of rewards of an *episode*.
 """
 PAGE = """# Returns of PPO
 
-`PPO` is a name here, and **returns** are bold. PPO gives returns; PPO again, and a turn. [PPO](https://x.invalid).
+`PPO` is a name here, and **returns** are bold. PPO gives returns; PPO again, a turn, 5 newtons. [PPO](https://x.invalid).
 """
 
 
@@ -61,13 +64,20 @@ def test_the_first_mention_of_a_word_leads_to_the_glossary(build: Any) -> None:
     link = '<a class="term reference internal" href="../book/glossary.html#{}">{}</a>'
     assert page.count(link.format("ppo", "PPO")) == 1
     assert page.count(link.format("return", "returns")) == 1
-    assert f"bold. {link.format('ppo', 'PPO')} gives {link.format('return', 'returns')}; PPO again" in page
+    assert (
+        f"bold. {link.format('ppo', 'PPO')} gives {link.format('return', 'returns')}; PPO again, a turn, 5 newtons."
+        in page
+    )
 
 
 def test_pages_leave_their_words_for_cards_and_search(build: Any) -> None:
     static = build() / "_static"
     terms = json.loads((static / "glossary.js").read_text(encoding="utf-8").partition("= ")[2].rstrip(";\n"))
-    assert terms == {"ppo": "A rule that learns.", "return": "The sum of rewards of an episode."}
+    assert terms == {
+        "newton": "An engine.",
+        "ppo": "A rule that learns.",
+        "return": "The sum of rewards of an episode.",
+    }
     texts = json.loads((static / "texts.js").read_text(encoding="utf-8").partition("= ")[2].rstrip(";\n"))
     assert "PPO gives returns" in texts["book/page"]
 
