@@ -126,7 +126,7 @@ case $(python_of_venv) in "3.12."*) ;; *) make_environment ;; esac
 
 if [ "$(stamped pins)" != "$(facts | sed -n 's|^pins ||p')" ] || [ ! -x "$venv/bin/uv" ]; then
   [ -x "$venv/bin/uv" ] || fetch_uv
-  echo "· installing $(grep -c '==' requirements.lock) pinned packages (the first time 4.4 GB to fetch, 9.5 GB on disk)"
+  echo "· installing $(grep -c '==' requirements.lock) pinned packages (the first time 4.6 GB to fetch, 10 GB on disk)"
   "$venv/bin/uv" pip sync --quiet --python "$venv/bin/python" --compile-bytecode --require-hashes requirements.lock ||
     fail "not all packages could be installed (see above); what arrived is kept, so make setup goes on from there"
   "$venv/bin/uv" pip install --quiet --offline --python "$venv/bin/python" --no-deps --no-build-isolation --editable . ||

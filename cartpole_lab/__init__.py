@@ -4,7 +4,7 @@ Where things are, one room per question:
 
 - ``tasks``: what is simulated; ``physics``: on what it runs;
 - ``session``: one live environment (:func:`make_env`);
-- ``policies``: what acts, and its export; ``training``: :func:`train`; ``evaluation``: :func:`evaluate`;
+- ``policies``: what acts, and its export; ``training``: :func:`train`, :func:`sweep`; ``evaluation``: :func:`evaluate`;
 - ``video``: rollouts and films; ``teaching``: widgets and the checks of the lessons;
 - ``cli``: the command; ``speed``: what is there only for speed; ``doctor``: what this machine can run.
 
@@ -26,6 +26,7 @@ _HOME = {
     "train": "training",
     "TrainingRun": "training",
     "TrainOptions": "training",
+    "sweep": "training.sweep",
     "evaluate": "evaluation",
     "Evaluation": "evaluation",
     "load_policy": "policies",

@@ -5,74 +5,162 @@ from __future__ import annotations
 import ast
 import json
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-# Module (path below the package, without ending) and the question that it answers.
-_MODULES = (
-    ("session/env", "One live environment, rebuilt safely"),
-    ("training/rl_games_train", "Train"),
-    ("training/options", "What a training can be told"),
-    ("evaluation", "Measure a policy"),
-    ("policies/by_hand", "Policies made by hand"),
-    ("policies/network", "The policy of a trained agent"),
-    ("policies/loading", "From a checkpoint to its policy"),
-    ("policies/checkpoint", "A checkpoint"),
-    ("policies/meaning", "What a checkpoint means"),
-    ("policies/runs", "A run and its checkpoints"),
-    ("policies/selectors", "The checkpoint that a word names"),
-    ("video/rollout", "Rollouts"),
-    ("video/film", "Films"),
-    ("training/progress", "Learning curves"),
-    ("policies/export", "Take a policy elsewhere"),
-    ("teaching/display", "Show pictures and films"),
-    ("doctor", "What this machine can run"),
-    ("errors", "Errors"),
-    ("tasks/robot", "The robot"),
-    ("tasks/cartpole_env_cfg", "The task"),
-    ("tasks/cartpole_camera_env_cfg", "The task with a camera"),
-    ("tasks/mdp", "Terms of our own"),
-    ("physics", "The physics presets"),
-    ("teaching/widgets", "Widgets"),
-    ("teaching/exercises", "Checks of the exercises"),
-)
+# Pages: their title, and their modules (path below the package, without ending) with the question that each answers.
+_PAGES: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
+    "api_task": (
+        "Python: the task",
+        (
+            ("session/env", "One live environment, rebuilt safely"),
+            ("tasks/robot", "The robot"),
+            ("tasks/cartpole_env_cfg", "The task"),
+            ("tasks/cartpole_camera_env_cfg", "The task with a camera"),
+            ("tasks/mdp", "Terms of our own"),
+            ("physics", "The physics presets"),
+        ),
+    ),
+    "api_training": (
+        "Python: train and measure",
+        (
+            ("training/rl_games_train", "Train"),
+            ("training/options", "What a training can be told"),
+            ("training/sweep/engine", "Many seeds, many settings"),
+            ("training/sweep/options", "What a sweep can be told"),
+            ("evaluation", "Measure a policy"),
+            ("training/progress", "Learning curves"),
+            ("video/rollout", "Rollouts"),
+            ("video/film", "Films"),
+        ),
+    ),
+    "api_policies": (
+        "Python: policies and runs",
+        (
+            ("policies/by_hand", "Policies made by hand"),
+            ("policies/network", "The policy of a trained agent"),
+            ("policies/loading", "From a checkpoint to its policy"),
+            ("policies/checkpoint", "A checkpoint"),
+            ("policies/meaning", "What a checkpoint means"),
+            ("policies/runs", "A run and its checkpoints"),
+            ("policies/selectors", "The checkpoint that a word names"),
+            ("policies/export", "Take a policy elsewhere"),
+        ),
+    ),
+    "api_teaching": (
+        "Python: pictures and checks",
+        (
+            ("teaching/display", "Show pictures and films"),
+            ("teaching/widgets", "Widgets"),
+            ("teaching/exercises", "Checks of the exercises"),
+            ("doctor", "What this machine can run"),
+            ("errors", "Errors"),
+        ),
+    ),
+}
 _SECTIONS = ("Args", "Returns", "Raises", "Attributes", "Yields", "Note", "Example")
 
 
-def api_page(package: Path) -> str:
-    """The whole page, in Markdown. Modules that do not exist are left out."""
-    parts = [
+def api_pages(package: Path) -> dict[str, str]:
+    """The pages by name, in Markdown: one that lists all names, and one a subject. Missing modules are left out."""
+    lessons = uses(package.parent / "notebooks")
+    wanted = learner_names(package, lessons)
+    found: dict[str, list[tuple[str, str, list[Entry]]]] = {}
+    for page, (_, modules) in _PAGES.items():
+        found[page] = []
+        for name, question in modules:
+            files = _module_files(package, name)
+            entries = [entry for file in files for entry in _entries(file, wanted)]
+            if entries:
+                intro = ast.get_docstring(ast.parse(files[0].read_text(encoding="utf-8"))) or ""
+                title = f"{question}: `cartpole_lab.{name.replace('/', '.')}`"
+                found[page].append((title, _inline(intro.split("\n\n")[0].replace("\n", " ")), entries))
+    known = {entry.name for parts in found.values() for *_, entries in parts for entry in entries}
+    pages = {}
+    for page, parts in found.items():
+        lines = [f"# {_PAGES[page][0]}", ""]
+        for title, intro, entries in parts:
+            lines += [f"## {title}", "", intro, ""]
+            for entry in entries:
+                used = [
+                    f"[{number}](../notebooks/{lesson}.ipynb)" for number, lesson in lessons.get(entry.name, {}).items()
+                ]
+                lines += [f"(api-{entry.name})=", f"### `{entry.name}`", ""]
+                lines += [f"In lesson{'s' * (len(used) > 1)} {', '.join(used)}.", ""] if used else []
+                lines += [_with_links(line, known - {entry.name}) for line in entry.lines]
+        pages[page] = "\n".join([*lines, ""])
+    return {"api": _overview(found), **pages}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A name of the reference.
+
+    Attributes:
+        name: The class or function.
+        summary: The first line of its docstring.
+        lines: Signature, text and fields, in Markdown.
+    """
+
+    name: str
+    summary: str
+    lines: list[str]
+
+
+def _overview(found: Mapping[str, list[tuple[str, str, list[Entry]]]]) -> str:
+    lines = [
         "# Python reference",
         "",
         "What the lessons import from `cartpole_lab`, from its docstrings, and the config classes with their fields.",
         "In shapes the environments come first, or second where time comes first. Angles are in radians, positions in",
         "metres, efforts in newtons, times in seconds.",
     ]
-    wanted = learner_names(package, package.parent / "notebooks")
-    for name, question in _MODULES:
-        files = _module_files(package, name)
-        entries = [entry for file in files for entry in _entries(file, wanted)]
-        if entries:
-            dotted = "cartpole_lab." + name.replace("/", ".")
-            parts += ["", f"## {question}: `{dotted}`", ""]
-            intro = ast.get_docstring(ast.parse(files[0].read_text(encoding="utf-8")))
-            parts += [_inline(intro.split("\n\n")[0].replace("\n", " ")), ""] if intro else []
-            parts += entries
-    return "\n".join([*parts, ""])
+    for page, parts in found.items():
+        lines += ["", f"## [{_PAGES[page][0].removeprefix('Python: ').capitalize()}]({page}.md)"]
+        for title, _, entries in parts:
+            lines += ["", f"**{title.partition(':')[0]}**", "", "| Name | |", "| --- | --- |"]
+            lines += [f"| [`{entry.name}`](#api-{entry.name}) | {_inline(entry.summary)} |" for entry in entries]
+    return "\n".join([*lines, ""])
 
 
-def learner_names(package: Path, notebooks: Path) -> set[str]:
+def _with_links(line: str, known: set[str]) -> str:
+    """Names of other entries in a line of text, as links to them. Signatures and tables stay as they are."""
+    if line.startswith(("```", "|")):
+        return line
+    parts = re.split(r"(```.*?```|\[[^\]]*\]\([^)]*\))", line, flags=re.S)
+    return "".join(
+        part
+        if part.startswith(("```", "["))
+        else re.sub(
+            r"(?<![`\[])`(?:[\w.]+\.)?(\w+)(?:\(\))?`(?!`)",
+            lambda m: f"[{m[0]}](#api-{m[1]})" if m[1] in known else m[0],
+            part,
+        )
+        for part in parts
+    )
+
+
+def learner_names(package: Path, lessons: Mapping[str, Mapping[int, str]]) -> set[str]:
     """What a learner meets: the names that the package exports, and those that a lesson imports from it."""
-    found: set[str] = set()
+    found = set(lessons)
     for node in ast.parse((package / "__init__.py").read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_HOME":
             found |= set(ast.literal_eval(node.value))
+    return found
+
+
+def uses(notebooks: Path) -> dict[str, dict[int, str]]:
+    """Which lessons import a name from the package: number and file name of each, by the name."""
+    found: dict[str, dict[int, str]] = {}
     for lesson in sorted(notebooks.glob("[0-9][0-9]_*.ipynb")):
         for cell in json.loads(lesson.read_text(encoding="utf-8"))["cells"]:
             if cell["cell_type"] != "code" or "remove-cell" in cell["metadata"].get("tags", []):
                 continue
             for node in ast.walk(ast.parse("".join(cell["source"]))):
                 if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("cartpole_lab"):
-                    found |= {alias.name for alias in node.names}
+                    for alias in node.names:
+                        found.setdefault(alias.name, {})[int(lesson.name[:2])] = lesson.stem
     return found
 
 
@@ -85,22 +173,20 @@ def _module_files(package: Path, name: str) -> list[Path]:
     return ([init] if init.is_file() else []) + others
 
 
-def _entries(file: Path, wanted: set[str]) -> list[str]:
-    """What a learner meets in a file, config classes included: each a heading, a signature, its text and its fields."""
+def _entries(file: Path, wanted: set[str]) -> list[Entry]:
+    """What a learner meets in a file, config classes included: each with its signature, its text and its fields."""
     source = file.read_text(encoding="utf-8")
-    tree = ast.parse(source)
-    lines: list[str] = []
-    for node in tree.body:
+    found = []
+    for node in ast.parse(source).body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
-            if node.name not in wanted and not _is_config(node):
-                continue
             doc = ast.get_docstring(node)
-            if doc is None:
+            if doc is None or (node.name not in wanted and not _is_config(node)):
                 continue
-            lines += [f"### `{node.name}`", "", "```python", _signature(node), "```", "", _markdown(doc), ""]
+            lines = ["```python", _signature(node), "```", "", _markdown(doc), ""]
             if isinstance(node, ast.ClassDef):
                 lines += _fields(node, source.splitlines()) if _is_config(node) else _members(node)
-    return lines
+            found.append(Entry(node.name, doc.splitlines()[0], lines))
+    return found
 
 
 def _is_config(node: ast.ClassDef | ast.FunctionDef) -> bool:

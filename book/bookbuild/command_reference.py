@@ -14,8 +14,9 @@ _INTRO = """# Commands
 
 `cartpole-lab` is installed with the package. `cartpole-lab COMMAND --help` prints what stands here.
 
-Besides these flags, `train`, `play` and `evaluate` take settings of the task and of the learner as `name=value`, as
-Isaac Lab's own commands do: `physics=ovphysx`, `env.rewards.pole_pos.weight=-2`, `agent.params.config.gamma=0.98`.
+Besides these flags, `train`, `play`, `evaluate` and `sweep` take settings of the task and of the learner as
+`name=value`, as Isaac Lab's own commands do: `physics=ovphysx`, `env.rewards.pole_pos.weight=-2`,
+`agent.params.config.gamma=0.98`.
 """
 
 

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import nbformat
 
 from . import paths
-from .api_reference import api_page
+from .api_reference import api_pages
 from .command_reference import commands_page
 from .exercises import tags_of
+from .gallery import stage_gallery
 from .mdp_terms import terms_page
 from .notebooks import NotebookRun
 from .package_map import package_map, shortcuts_table
@@ -21,7 +22,9 @@ def stage_generated(staging: Staging, runs: Sequence[NotebookRun]) -> None:
     """Write the generated pages into the staging folder."""
     staging.write("book/run_times.md", run_times_page(runs))
     staging.write("book/commands.md", commands_page())
-    staging.write("book/api.md", api_page(paths.PACKAGE))
+    for name, text in api_pages(paths.PACKAGE).items():
+        staging.write(f"book/{name}.md", without_missing(text, {run.name for run in runs}))
+    stage_gallery(staging, runs)
     staging.write("book/package_map.txt", package_map(paths.PACKAGE))
     staging.write("book/shortcuts.txt", shortcuts_table())
     staging.write("book/mdp_terms.md", without_missing(terms_page(), {run.name for run in runs}))

@@ -38,8 +38,13 @@ _SHARE = re.compile(
     rf"\b(?:{NUMBER}|one|two|three|four|{'|'.join(_WORDS)}|[a-z]+ty-[a-z]+)(?: \w+)? (?:of|in|out of) (?:a |every )?"
     r"(?:ten|twenty|hundred|thousand)\b"
 )
-_BARE = re.compile(r"([`$])([±+−~≈<>-]*\s*[\d.½⅓⅔¼¾][\d,.  ]*\s*(?:%|°|\\%|m|s|N|rad|kg)?)\1")
-"""A code span or formula that holds a number and nothing else, but for a sign and a unit."""
+_SPAN = re.compile(r"([`$])([^`$\n]+)\1")
+_DECORATION = re.compile(r"\\text\{([^}]*)\}|\\(?:approx|sim|pm|circ|[,;:%! ])")
+_BARE = re.compile(
+    r"[±+−~≈<>-]*\s*[\d.½⅓⅔¼¾][\d,.  ]*(?:\s*(?:%|°|m/s)|(?:\s+[a-z]+|\s+[\d,.]+)*|\s?(?:m|s|N|rad|kg))\s*"
+)
+"""A number and nothing else, but for a sign, a unit and words: a number also in a code span or a formula."""
+_FRACTIONS = "¼-¾⅐-⅞↉Ⅰ-ↈ"
 _COUNTED = "carts?|poles?|games?|episodes?|runs?|seeds?|starts?|policies"
 _FRACTION = re.compile(
     r"\b(?:half|(?:a|one|two|three) (?:third|quarter|fifth|tenth)s?)(?: of)? (?:the|all|its|their|these) "
@@ -61,7 +66,7 @@ _NO_QUANTITY = (
     r"(?:\*\*|\[)\d+ · ",
     rf"\b(?:{'|'.join(_PRODUCTS)})\s+\d[\w.]*",
     r"\b\d+\.x\b",
-    r"[A-Za-zΑ-ω_]\w*\d[\w.]*|\b\d+D\b",  # names: H100, cart_0
+    r"[A-Za-zΑ-ω]\w*\d[\w.]*|\b\d+D\b",  # names: H100, cart_0
     r"\d{4}-\d\d-\d\d",  # dates
     r"(?:/s|s|m|rad|N·m)[²³]|10[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+",
 )
@@ -84,7 +89,7 @@ def _without_code(text: str) -> str:
 def _unfounded_in_block(block: str, sources: Sources) -> list[str]:
     if sources.commits and re.search(r"commit\s+`[0-9a-f]{7,}`", block):
         return []
-    block = _BARE.sub(r" \2 ", block)
+    block = re.sub(r"<img\b[^>]*?\balt=([\"'])(.*?)\1[^>]*>", r" \2 ", _SPAN.sub(_unwrapped, block))
     named = [name for name in sources.records if f"measured/{name.partition('.')[0]}." in block]
     recorded = {n for name in named for n in numbers_in(sources.records[name])}
     plain = block
@@ -95,9 +100,9 @@ def _unfounded_in_block(block: str, sources: Sources) -> list[str]:
     allowed = [*sources.constants, *recorded]
     worked_out = _results(plain, allowed)
     found = [f"a share: {share!r}" for share in shares]
-    for match in re.finditer(r"[½⅓⅔¼¾]", plain):
+    for match in re.finditer(rf"[{_FRACTIONS}]|\b(?:dozens?|hundreds) of\b|\ba dozen\b", plain):
         found.append(f"{match[0]} in {' '.join(plain[max(0, match.start() - 30) : match.end() + 20].split())!r}")
-    for match in re.finditer(rf"(?<![\w.]){NUMBER}|(?<!\w)\.\d+", plain):
+    for match in re.finditer(rf"(?<![A-Za-z0-9.]){NUMBER}|(?<!\w)\.\d+", plain):
         percent = re.match(r"\s*(?:\\?%|per ?cent)", plain[match.end() :]) is not None
         source = [*sources.shares, *recorded] if percent else allowed
         if match.start() in worked_out or _known(match[0], source, percent=percent):
@@ -109,6 +114,12 @@ def _unfounded_in_block(block: str, sources: Sources) -> list[str]:
             around = plain[max(0, match.start() - 30) : match.end() + 20]
             found.append(f"{match[0]} in {' '.join(around.split())!r}")
     return found
+
+
+def _unwrapped(span: re.Match[str]) -> str:
+    """A code span or formula as it is, or its content where that is nothing but a number."""
+    content = _DECORATION.sub(r" \1 ", span[2])
+    return f" {content} " if _BARE.fullmatch(content.strip()) else span[0]
 
 
 def _known(number: str, allowed: Iterable[float], *, percent: bool = False) -> bool:
@@ -194,8 +205,12 @@ def claimed_sentences(source: str) -> list[str]:
 def lesson_texts(notebook: NotebookNode) -> Iterator[tuple[str, str]]:
     """All prose of a lesson with the place where it stands: Markdown, say cells, alt texts (also those in code)."""
     for number, cell in enumerate(notebook.cells, start=1):
-        if cell.source.startswith("## Check yourself"):
-            continue  # questions suppose things
+        if cell.source.startswith("## Check yourself"):  # questions suppose things; what explains the answers does not
+            yield (
+                f"cell {number} (quiz)",
+                "\n\n".join(re.findall(r"^(?:Right\.|Not so).*?(?=\n\n|\Z)", cell.source, re.M | re.S)),
+            )
+            continue
         if cell.cell_type == "markdown":
             yield f"cell {number}", cell.source
         elif "say" in tags_of(cell):

@@ -39,8 +39,8 @@ def _film_or_take(stale: bool) -> Path | None:
     key = hashlib.sha256((package_digest() + _SCRIPT.read_text(encoding="utf-8")).encode()).hexdigest()[:20]
     folder = paths.CACHE / f"showcase-{key}"
     if stale:
-        folder = next((path.parent for path in paths.CACHE.glob("showcase-*/result.json")), folder)
-    if (folder / "result.json").is_file():
+        folder = next((path.parent for path in paths.CACHE.glob("showcase-*/epochs.json")), folder)
+    if _complete(folder):
         return folder
     print("training and filming a policy for the front page …", flush=True)
     for old in paths.CACHE.glob("showcase-*"):
@@ -49,11 +49,15 @@ def _film_or_take(stale: bool) -> Path | None:
     with (folder / "film.log").open("w", encoding="utf-8") as log:
         command = [sys.executable, str(_SCRIPT), str(folder)]
         status = subprocess.run(command, env=kernel_environment(folder), stdout=log, stderr=log, check=False)
-    if status.returncode == 0 and (folder / "result.json").is_file():
+    if status.returncode == 0 and _complete(folder):
         return folder
     tail = (folder / "film.log").read_text(encoding="utf-8").strip().splitlines()[-3:]
     print("no film for the front page: " + " | ".join(tail), flush=True)
     return None
+
+
+def _complete(folder: Path) -> bool:
+    return all((folder / name).is_file() for name in ("result.json", "epochs.json"))
 
 
 def stage_showcase(staging: Staging, folder: Path | None, *, playground: bool) -> None:
@@ -73,7 +77,30 @@ def stage_showcase(staging: Staging, folder: Path | None, *, playground: bool) -
     result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     staging.write("book/generated/showcase.mp4", (folder / "showcase.mp4").read_bytes())
     staging.write("book/generated/showcase.png", (folder / "showcase.png").read_bytes())
+    staging.write("book/generated/preview.png", preview_picture(folder / "showcase.png"))
     staging.write("book/generated/film.txt", film_text(result))
+
+
+def preview_picture(poster: Path) -> bytes:
+    """The film's first picture with the book's name, in the size that links are shown in: 1200 x 630 pixels, PNG."""
+    import io
+
+    import matplotlib.image
+    from matplotlib.figure import Figure
+
+    picture = matplotlib.image.imread(poster)
+    figure = Figure(figsize=(12, 6.3), dpi=100, facecolor="#10161c")
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.axis("off")
+    tall, wide = picture.shape[:2]
+    axes.imshow(picture, aspect="auto")
+    axes.set(xlim=(0, wide), ylim=(min(tall, wide * 630 / 1200), 0))
+    title = {"color": "white", "ha": "left", "va": "bottom", "transform": axes.transAxes}
+    box = {"facecolor": "#10161c", "edgecolor": "none", "alpha": 0.75, "pad": 14}
+    axes.text(0.03, 0.05, "Cart-pole with Isaac Lab", fontsize=44, fontweight="bold", bbox=box, **title)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
 
 
 def film_text(result: dict[str, Any]) -> str:
@@ -82,7 +109,7 @@ def film_text(result: dict[str, Any]) -> str:
     caption = (
         f"Made while this book was built: {result['env_steps']:,} environment steps of rl-games training, "
         f"{result['seconds']:.0f} s on {result['machine']}. Over 1024 fresh episodes this policy returns "
-        f"{result['mean_return']:.2f} of at most 5.00 and keeps {share:.1f} % of the poles up to the end."
+        f"{result['mean_return']:.2f} of at most 5.00 and keeps {share:.1f}\u00a0% of the poles up to the end."
     )
     return (
         "```{film} generated/showcase.mp4\n:poster: generated/showcase.png\n"

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import drawn_diagrams
+import reading_aids
+import ways_in
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
@@ -27,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 _BOOK = Path(__file__).resolve().parents[1]
 _VENDOR = _BOOK.parent / "_build" / "vendor_static" / "vendor"
+PREVIEW = "preview.png"
+"""The picture that a link to a page brings along; book/bookbuild/showcase.py makes it of the film."""
 _DRAWINGS = _BOOK.parent / "_build" / "diagrams"
 # Used only where npm was missing when the book was built.
 _MERMAID_ON_A_SERVER = "https://cdn.jsdelivr.net/npm/@mermaid-js/tiny@11.17.2/dist/mermaid.tiny.js"
@@ -142,7 +146,10 @@ def visit_film_html(self: Any, node: FilmPlayer) -> None:
 
 def use_local_files(app: Sphinx, config: Config) -> None:
     """Put our static files and the fetched scripts in place, and say where MathJax and the widgets' host stand."""
-    config.html_static_path = [*config.html_static_path, str(_BOOK / "static")]
+    config.html_static_path = [*config.html_static_path, str(reading_aids.STATIC)]
+    preview = Path(app.srcdir) / "book" / "generated" / PREVIEW
+    if preview.is_file():
+        config.html_static_path.append(str(preview))
     if _scripts_are_here():
         config.html_static_path.append(str(_VENDOR.parent))
         config.mathjax_path = "vendor/mathjax/tex-chtml.js"
@@ -153,6 +160,8 @@ def add_page_scripts(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
     """Load mermaid only where there is a diagram: it is the largest script of the book."""
+    if page == "search":
+        app.add_js_file("texts.js", loading_method="defer")
     if doctree is None:
         return
     if next(iter(doctree.findall(FilmPlayer)), None) is not None:
@@ -169,14 +178,20 @@ def describe_page(
     """Tell search engines and chats what a page is about: its first paragraph of some length."""
     if doctree is None:
         return
-    own = (p for p in doctree.findall(nodes.paragraph) if not isinstance(p.parent, nodes.list_item))
-    paragraphs = (" ".join(p.astext().split()) for p in own)
-    words = next((text for text in paragraphs if len(text) > 60), "")
+    own = (p for p in doctree.findall(nodes.paragraph) if not next(iter(p.findall(nodes.image)), None))
+    paragraphs = [" ".join(p.astext().split()) for p in own]
+    # a lesson says first what its reader will be able to do
+    able = [i for i, text in enumerate(paragraphs[:4]) if text.endswith("You will be able to")]
+    words = " ".join(paragraphs[able[0] : able[0] + 3]) if able else next((t for t in paragraphs if len(t) > 60), "")
     short = words if len(words) <= 160 else words[:157].rsplit(" ", 1)[0] + " …"
     facts = {"description": short, "og:description": short, "og:title": context.get("title", ""), "og:type": "article"}
-    if base := app.config.html_baseurl:
-        facts["og:image"] = f"{base.rstrip('/')}/_static/poster.png"
-        facts["og:url"] = f"{base.rstrip('/')}/{page}.html"
+    base = app.config.html_baseurl.rstrip("/")  # without an address of its own a book can only say where from here
+    if (Path(app.srcdir) / "book" / "generated" / PREVIEW).is_file():
+        facts["og:image"] = f"{base or '..'}/_static/{PREVIEW}"
+        facts["og:image:alt"] = "Several carts on their rails balance their poles"
+        facts["twitter:card"] = "summary_large_image"
+    if base:
+        facts["og:url"] = f"{base}/{page}.html"
     plain = {name: re.sub(r"<[^>]+>", "", value) for name, value in facts.items() if value}
     kind = {name: "property" if name.startswith("og:") else "name" for name in plain}
     context["metatags"] = context.get("metatags", "") + "".join(
@@ -194,7 +209,14 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_transform(MermaidFences)
     app.add_transform(CallOuts)
     app.add_css_file("book.css")
+    for name in ("glossary.js", "reading.js"):
+        app.add_js_file(name, loading_method="defer")
+    app.connect("env-get-outdated", reading_aids.render_all_after_a_change)
+    app.connect("doctree-read", reading_aids.link_terms)
+    app.connect("build-finished", reading_aids.write_texts)
     app.connect("config-inited", use_local_files, priority=400)
+    app.connect("config-inited", ways_in.show_buttons)
+    app.connect("html-page-context", ways_in.add_colab, priority=900)  # after the theme has made its row of buttons
     app.connect("html-page-context", add_page_scripts)
     app.connect("html-page-context", describe_page)
     app.connect("env-updated", draw_diagrams)

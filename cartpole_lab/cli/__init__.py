@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 import cartpole_lab.session  # noqa: F401  it leaves out what another Python has put on the path
-from cartpole_lab.cli import doctor, evaluate, export, kernel, new, play, train
+from cartpole_lab.cli import doctor, evaluate, export, kernel, new, play, sweep, train
 from cartpole_lab.cli._common import Parser
 from cartpole_lab.cli.output import forgive
 from cartpole_lab.errors import UserError
@@ -22,6 +22,7 @@ from cartpole_lab.training.stopping import exit_code, stoppable
 
 COMMANDS: dict[str, ModuleType] = {
     "train": train,
+    "sweep": sweep,
     "play": play,
     "evaluate": evaluate,
     "export": export,

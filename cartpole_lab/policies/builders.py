@@ -1,13 +1,11 @@
 """From the settings of an agent to its network: rl-games' own builder, and the dense networks of the other libraries.
 
-The settings may come from a file of somebody else's. Names in them are looked up in tables, never imported or
-evaluated.
+The settings may come from somebody else's file. Names in them are looked up in tables, never imported or evaluated.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib
 import io
 import itertools
 import math
@@ -21,6 +19,7 @@ from cartpole_lab import shortcuts
 from cartpole_lab.errors import UserError
 from cartpole_lab.policies.meaning import Meaning
 from cartpole_lab.policies.network import NetworkPolicy
+from cartpole_lab.tasks.agents import make_known
 
 ALGORITHM = "a2c_continuous"
 MODELS = ("continuous_a2c", "continuous_a2c_logstd")
@@ -58,7 +57,7 @@ ACTIVATIONS: dict[str, dict[str, type[nn.Module]]] = {
 
 
 def check_rl_games(params: Mapping[str, Any]) -> None:
-    """See that an agent's policy can be read back, evaluated and exported; called before it is trained.
+    """See that an agent's policy can be read back, evaluated and exported; called before it is trained or read.
 
     Raises:
         UserError: It cannot; names the setting.
@@ -80,6 +79,7 @@ def check_rl_games(params: Mapping[str, Any]) -> None:
             "env.clip_actions is not set: rl-games stretches its actions to that limit, so give one, such as "
             "agent.params.env.clip_actions=1.0"
         )
+    make_known(network)
     groups = (env.get("obs_groups") or {}).get("obs", ["policy"])
     if list(groups) != ["policy"] or not env.get("concate_obs_groups", True):
         raise UserError(f"env.obs_groups.obs is {groups}, expected [policy]: the actor sees the group policy here")
@@ -134,8 +134,6 @@ def _rl_games_network(params: Mapping[str, Any], obs_shape: tuple[int, ...], act
     with contextlib.redirect_stdout(io.StringIO()), shortcuts.rl_games_imports(bool(compiled)):
         from rl_games.algos_torch.model_builder import ModelBuilder
 
-        if params["network"].get("name") == "symmetric_actor_critic":
-            importlib.import_module("cartpole_lab.tasks.agents.symmetric")  # makes the name known to rl-games
         network = ModelBuilder().get_network_builder().load(params["network"])
         return network.build("a2c", actions_num=actions, input_shape=obs_shape, num_seqs=1, value_size=1)
 
@@ -251,14 +249,16 @@ def from_skrl(entries: Mapping[str, Any], meaning: Meaning, obs_shape: tuple[int
         layers.append(nn.Tanh())
     network = _loaded(layers, weights, names)
     scaler, normalizer = entries.get("observation_preprocessor") or entries.get("state_preprocessor"), None
+    given = (meaning.agent_cfg.get("agent") or {}).get("observation_preprocessor_kwargs") or {}
     if scaler:
-        normalizer = scaler["running_mean"].float(), scaler["running_variance"].float().sqrt() + 1e-8
+        std = scaler["running_variance"].float().sqrt() + float(given.get("epsilon", 1e-8))
+        normalizer = scaler["running_mean"].float(), std
     limit = (meaning.agent_cfg.get("env") or {}).get("clip_actions")  # skrl itself clips nothing
     return NetworkPolicy(
         network,
         (sizes[0],),
         normalizer=normalizer,
-        clip_normalized=5.0,
+        clip_normalized=float(given.get("clip_threshold", 5.0)),
         clip_actions=math.inf if limit is None else float(limit),
         layers=layers,
     )
@@ -275,9 +275,10 @@ def from_sb3(entries: Mapping[str, Any], meaning: Meaning, obs_shape: tuple[int,
     kwargs = settings.get("policy_kwargs") or {}
     if settings.get("policy") != "MlpPolicy" or not isinstance(kwargs, Mapping) or settings.get("use_sde"):
         raise UserError(f"its policy is {settings.get('policy')!r}, expected MlpPolicy without use_sde")
-    if kwargs.get("squash_output") or (settings.get("normalize_input", False) and meaning.normalizer is None):
+    missing = kwargs.get("squash_output") or (settings.get("normalize_input", False) and meaning.normalizer is None)
+    if missing or any("features_extractor" in weight for weight in weights):
         raise UserError(
-            "squash_output and normalize_input are not supported: what they add is in no file that is read here"
+            "squash_output, normalize_input or a features_extractor adds what is in no file that is read here"
         )
     arch = kwargs.get("net_arch", [64, 64])
     hidden = list(arch.get("pi", []) if isinstance(arch, Mapping) else arch)
@@ -285,8 +286,7 @@ def from_sb3(entries: Mapping[str, Any], meaning: Meaning, obs_shape: tuple[int,
     names = [*_numbered(weights, "mlp_extractor.policy_net."), "action_net"]
     sizes = [_width(weights, names[0]), *hidden, len(weights["action_net.bias"])]
     layers = _dense(sizes, [name] * len(hidden), ACTIVATIONS["sb3"])
-    network, stats = _loaded(layers, weights, names), meaning.normalizer
-    normalizer = None
+    network, stats, normalizer = _loaded(layers, weights, names), meaning.normalizer, None
     if stats is not None:
         mean, var = torch.tensor(stats["mean"]), torch.tensor(stats["var"])
         normalizer = mean, torch.sqrt(var + float(stats["epsilon"]))

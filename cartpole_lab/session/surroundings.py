@@ -35,9 +35,11 @@ def foreign_packages() -> dict[str, str]:
         By entry: what is wrong with it, such as ``"other copies of numpy, torch"``.
     """
     outside = _of_python_path()
-    own_folders = {os.path.realpath(sysconfig.get_path(name)) for name in ("purelib", "platlib")}
     if site.ENABLE_USER_SITE and (user := site.getusersitepackages()) in sys.path:
         outside.append(user)
+    if not outside:  # as nearly always: what follows takes longer than all the rest
+        return {}
+    own_folders = {os.path.realpath(sysconfig.get_path(name)) for name in ("purelib", "platlib")}
     # Isaac Sim's own Python brings its packages in by PYTHONPATH: there they are this environment.
     simulators = [Path(os.environ[name]) for name in ("ISAAC_PATH", "CARB_APP_PATH") if os.environ.get(name)]
     outside = [

@@ -46,9 +46,9 @@ PIECES: dict[str, Piece] = {
     ),
     "unseen_modules": Piece(
         "modules that a cart-pole never uses are imported when somebody does",
-        saves="a twentieth of that start",
+        saves="a tenth of that start",
         hosts=("newton",),
-        touches=("newton.controllers", "newton.viewer"),
+        touches=("filelock", "newton.controllers", "newton.viewer"),
     ),
     "torch_rules": Piece(
         "PyTorch leaves its rules for tensors without numbers until something needs them",

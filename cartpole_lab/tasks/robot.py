@@ -30,7 +30,7 @@ CARTPOLE_CFG = ArticulationCfg(
             sim_utils.UsdPhysicsRigidBodyCfg(rigid_body_enabled=True),
             PhysxRigidBodyCfg(
                 max_linear_velocity=1000.0,
-                max_angular_velocity=1000.0,
+                max_angular_velocity=1000.0,  # [deg/s]: PhysX brakes what turns faster than 17.45 rad/s
                 max_depenetration_velocity=100.0,
                 enable_gyroscopic_forces=True,
             ),

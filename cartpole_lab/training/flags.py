@@ -36,7 +36,7 @@ HONOURED: dict[str, tuple[str, ...]] = {
     # one process a GPU: skrl and rsl-rl can, but their processes would share no evaluation here
     "distributed": RL_GAMES,
     "num_gpus": RL_GAMES,
-    "run_timestamp": RL_GAMES,
+    "run_timestamp": ALL,
     "export_io_descriptors": ALL,
     "track": ALL,
     "wandb_project_name": ALL,

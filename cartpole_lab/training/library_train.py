@@ -125,23 +125,42 @@ class _Plan:
     log_dir: Path
 
 
-def _plan(library: str, task_or_cfg: Any, options: TrainOptions, agent_cfg: Any) -> _Plan:
-    """Settle everything, then make the run's folder."""
-    agent = options.agent or f"{library}_cfg_entry_point"
-    root = Path("logs", library) if str(options.log_root) == RUNS else Path(options.log_root)
-    start = _start(options, library, task_or_cfg, root)
-    own = task_or_cfg is not None and not isinstance(task_or_cfg, str)
+def settle(
+    library: str, task_or_cfg: Any, options: TrainOptions, agent_cfg: Any
+) -> tuple[str, Any, Learner, Checkpoint | None, int]:
+    """Settle everything before a folder is made: task, environment's config, learner, checkpoint, seed.
+
+    Raises:
+        UserError: Something asked for can't be done.
+    """
+    start = _start(options, library, task_or_cfg, _root(options, library))
     wanted = task_or_cfg if task_or_cfg is not None else start.env if start else DEFAULT_TASK
     asked = {"num_envs": options.num_envs, "device": options.device, "overrides": options.overrides}
-    task, env_cfg, loaded = configure(wanted, agent=agent, **asked)
+    task, env_cfg, loaded = configure(wanted, agent=_agent(options, library), **asked)
     settings = copy.deepcopy(loaded if agent_cfg is None else agent_cfg)
     seed = env_cfg.seed = _seed(options.seed, settings)
     if options.stop_when_solved:
         check_judged(env_cfg, "--stop_when_solved")
     learner: Learner = _learner(library)(settings, options, env_cfg, seed, task)
     env_cfg.compute_final_obs = learner.final_observations
+    return task, env_cfg, learner, start, seed
+
+
+def _root(options: TrainOptions, library: str) -> Path:
+    return Path("logs", library) if str(options.log_root) == RUNS else Path(options.log_root)
+
+
+def _agent(options: TrainOptions, library: str) -> str:
+    return options.agent or f"{library}_cfg_entry_point"
+
+
+def _plan(library: str, task_or_cfg: Any, options: TrainOptions, agent_cfg: Any) -> _Plan:
+    """Settle everything, then make the run's folder."""
+    own = task_or_cfg is not None and not isinstance(task_or_cfg, str)
+    task, env_cfg, learner, start, seed = settle(library, task_or_cfg, options, agent_cfg)
+    agent = _agent(options, library)
     recorded = record(task, env_cfg, preset_words(options, env_cfg, start), own=own)
-    log_dir = make_log_dir(root.resolve(), {"name": learner.name}, options, library=library)
+    log_dir = make_log_dir(_root(options, library).resolve(), {"name": learner.name}, options, library=library)
     env_cfg.log_dir = str(log_dir)
     write_params(log_dir, recorded, agent, learner.settings, library=library)
     return _Plan(task, agent, env_cfg, seed, learner, start, recorded, log_dir)

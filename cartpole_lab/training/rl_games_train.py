@@ -12,7 +12,6 @@ import inspect
 import io
 import json
 import os
-import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,13 +24,11 @@ import numpy as np
 from cartpole_lab import shortcuts
 from cartpole_lab.evaluation import Evaluation, run_episodes
 from cartpole_lab.files import output_in, write_whole
-from cartpole_lab.policies.builders import check_rl_games
 from cartpole_lab.policies.meaning import Meaning
 from cartpole_lab.session.env import close_env, open_env
 from cartpole_lab.session.finite import NotFinite, guarded
 from cartpole_lab.session.held_output import quietly
 from cartpole_lab.session.recorded import differences, record
-from cartpole_lab.tasks.success import check_judged
 from cartpole_lab.training import stopping
 from cartpole_lab.training.checkpoints import Keeper, keeping
 from cartpole_lab.training.distributed import join, part_of, sharing
@@ -41,9 +38,6 @@ from cartpole_lab.training.libraries import LIBRARIES
 from cartpole_lab.training.options import EVAL_INTERVAL, TrainOptions
 from cartpole_lab.training.progress import EpochInfo, ProgressLine, plot_curve
 from cartpole_lab.training.run_folder import (
-    check_epochs,
-    check_minibatch,
-    check_names,
     check_start,
     make_log_dir,
     names_rate,
@@ -51,11 +45,10 @@ from cartpole_lab.training.run_folder import (
     prepare_env_cfg,
     preset_words,
     record_clips,
-    resume_from,
-    settings_of,
     track,
     write_params,
 )
+from cartpole_lab.training.settled import settled
 
 
 @dataclass(frozen=True)
@@ -169,23 +162,8 @@ def train(
 
     # 1. Settings: those of the run to go on with or the task's and the agent's, then what was asked for.
     with shortcuts.imports(), quietly():
-        start = resume_from(options, task_or_cfg)
-        task, env_cfg, agent, agent_cfg = settings_of(options, task_or_cfg, agent_cfg, start)
-        params, config = agent_cfg["params"], agent_cfg["params"]["config"]
-        seed = params["seed"] if options.seed is None else options.seed
-        seed = random.randint(0, 10000) if seed == -1 else seed
-        params["seed"] = env_cfg.seed = seed
-        config["device"] = config["device_name"] = env_cfg.sim.device
-        config["num_actors"] = env_cfg.scene.num_envs
-        config["print_stats"] = False  # the progress line says it
-        params.setdefault("torch_threads", 0)  # as the session set them: rl-games would take all cores
-        if options.max_iterations is not None:
-            config["max_epochs"] = check_epochs(options.max_iterations)
-        check_names(config)
-        check_rl_games(params)
-        check_minibatch(config)
-        if options.stop_when_solved:
-            check_judged(env_cfg, "--stop_when_solved")
+        start, task, env_cfg, agent, agent_cfg = settled(options, task_or_cfg, agent_cfg)
+        params, config, seed = agent_cfg["params"], agent_cfg["params"]["config"], env_cfg.seed
         group = join(options, env_cfg, params)  # of one, unless --distributed
 
     # 2. Log folder, with everything needed to repeat the run.

@@ -155,6 +155,15 @@ def scaling(args: argparse.Namespace) -> dict[str, Any]:
     return {"scaling": rows}
 
 
+def sweep(args: argparse.Namespace) -> dict[str, Any]:
+    """Twice as many seeds in a sweep, beside shell loops of ``cartpole-lab train``."""
+    words = ["--seeds", str(2 * args.seeds), "--num_envs", str(args.num_envs), "--device", args.device]
+    _run([sys.executable, "-m", "tests.benchmarks.sweep", *words])
+    report = json.loads((OUT / "sweep.json").read_text())
+    wanted = ("sweep_ratio_loop", "sweep_ratio_loops", "sweep_memory_gb", "first_trial_s")
+    return {key: report[key] for key in wanted if key in report}
+
+
 PARTS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "startup": startup,
     "steps": steps,
@@ -164,6 +173,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "first_ever": first_ever,
     "scaling": scaling,
     "shipped": shipped,
+    "sweep": sweep,
 }
 
 

@@ -1,10 +1,12 @@
 """The page's own trainer, measured: seeds to solved beside Isaac Lab's, and steps a second beside a plain CPU PPO.
 
-    python -m tests.benchmarks.page                        # both parts
+    python -m tests.benchmarks.page                        # all parts
+    python -m tests.benchmarks.page --only browser         # in headless Chromium: time to solved, input to picture
     python -m tests.benchmarks.page --only rate --rounds 3
     python -m tests.benchmarks.page --only solved --seeds 10
 
-The page's code runs in node, the engine of Chromium. The plain PPO is PyTorch on Gymnasium's vectorised CartPole-v1, in
+The browser's part presses Train in a page with the widgets, the network cut, and moves sliders meanwhile. In the others
+the page's code runs in node, the engine of Chromium. The plain PPO is PyTorch on Gymnasium's vectorised CartPole-v1, in
 one file's worth of code as CleanRL has made it a habit: once with the sizes usual there (4 environments, 2 × 64 tanh),
 once with the page's own sizes. Sides that are compared run in turns. ``_build/bench/page.json`` keeps the numbers.
 """
@@ -13,7 +15,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -165,9 +169,102 @@ def solved(args: argparse.Namespace) -> dict[str, Any]:
     return {"solved": sides}
 
 
+INPUT_TO_PICTURE = """() => new Promise((resolve) => {
+  const slider = document.querySelector("#trainer input[data-name=cart_vel]"), began = performance.now();
+  slider.value = Number(slider.min) + Math.random() * (slider.max - slider.min);
+  slider.dispatchEvent(new Event("input", { bubbles: true }));
+  requestAnimationFrame(() => setTimeout(() => resolve(performance.now() - began), 0));
+})"""
+"""From an event of a slider to the end of the frame that shows it [ms]."""
+RUNS = "Number(document.querySelector('#trainer .cl').dataset.runs)"
+
+
+def widgets_page(folder: Path) -> str:
+    """A page with the trainer, a policy map and a playground, as a book holds them; its address."""
+    from ipywidgets.embed import embed_data
+
+    from cartpole_lab.teaching.widgets import Playground, PolicyMap, Trainer
+    from cartpole_lab.teaching.widgets.playground import recorded_policies
+    from cartpole_lab.teaching.widgets.trainer import recorded_grid
+
+    film = recorded_grid()["results"][4]["film"]
+    angle = film["episodes"][0]["angle"] * 4  # long enough to count pictures in
+    walk = dict.fromkeys(("x", "angle", "cart_vel", "velocity"), angle)
+    shown = PolicyMap(recorded_policies())
+    shown.rollouts = [{"name": "recorded", "dt": film["dt"], "episodes": [walk]}]
+    widgets = {"trainer": Trainer(), "map": shown, "playground": Playground(crowd=48)}
+    data = embed_data(views=list(widgets.values()), drop_defaults=False)
+    state = json.dumps(data["manager_state"]).replace("</", "<\\/")
+    views = "".join(
+        f'<div id="{name}"><script type="application/vnd.jupyter.widget-view+json">{json.dumps(view)}</script></div>'
+        for name, view in zip(widgets, data["view_specs"], strict=True)
+    )
+    shutil.copy(Path("book/static/widgets.js"), folder)
+    page = '<!doctype html><meta charset="utf-8"><script defer src="widgets.js"></script>'
+    page += f'<script type="application/vnd.jupyter.widget-state+json">{state}</script>{views}'
+    (folder / "index.html").write_text(page, encoding="utf-8")
+    return (folder / "index.html").resolve().as_uri()
+
+
+def pictures_a_second(page: Any, widget: str, seconds: float = 3.0) -> float:
+    """Frames that a widget draws a second, once it is in sight."""
+    frames = f"Number(document.querySelector('#{widget} .cl').dataset.frames)"
+    page.evaluate("(w) => document.getElementById(w).scrollIntoView()", widget)
+    page.wait_for_timeout(500)
+    before, began = page.evaluate(frames), time.perf_counter()
+    page.wait_for_timeout(1000 * seconds)
+    return (page.evaluate(frames) - before) / (time.perf_counter() - began)
+
+
+def browser(args: argparse.Namespace) -> dict[str, Any]:
+    """Headless Chromium: seconds from Train to the verdict by seed, input to picture meanwhile, pictures a second."""
+    from playwright.sync_api import sync_playwright
+
+    names = ("chromium", "chromium-browser", "google-chrome")
+    program = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    found: list[dict[str, Any]] = []
+    waits: list[float] = []
+    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+        page = running.new_page(viewport={"width": 1000, "height": 900})
+        page.route("**/*", lambda route: route.continue_() if route.request.url.startswith("file:") else route.abort())
+        page.goto(widgets_page(Path(name)))
+        page.locator("#trainer .cl-main").wait_for()
+        still = [page.evaluate(INPUT_TO_PICTURE) for _ in range(20)]
+        for seed in range(1, args.seeds + 1):
+            page.get_by_role("button", name="Reset").click()
+            page.get_by_label("Seed").fill(str(seed))
+            page.get_by_label("Seed").dispatch_event("change")
+            page.get_by_label("Carts that learn").select_option(str(args.num_envs))
+            before, began = page.evaluate(RUNS), time.perf_counter()
+            page.locator("#trainer .cl-main").click()
+            while page.evaluate(RUNS) == before:
+                waits.append(page.evaluate(INPUT_TO_PICTURE))
+                page.wait_for_timeout(250)
+            cells = page.locator("#trainer tbody tr").last.locator("td").all_inner_texts()
+            row = {"seed": seed, "seconds": time.perf_counter() - began, "solved": cells[1] == "yes", "cells": cells}
+            found.append(row)
+        page.get_by_role("button", name="Play", exact=True).click()
+        page.get_by_role("button", name="Follow the cart").click()
+        rates = {widget: pictures_a_second(page, widget) for widget in ("map", "playground")}
+        running.close()
+    good = [row["seconds"] for row in found if row["solved"]]
+    middle, late = statistics.median(waits), sorted(waits)[int(0.95 * len(waits))]
+    usual = statistics.median(good or [0])
+    print(
+        f"browser    solved {len(good)} of {len(found)}, Train to verdict median {usual:.1f} s, "
+        f"slowest {max(good or [0]):.1f} s\n"
+        f"           input to picture {statistics.median(still):.0f} ms at rest; learning: median {middle:.0f} ms, "
+        f"95 % within {late:.0f} ms, worst {max(waits):.0f} ms\n"
+        f"           policy map that follows {rates['map']:.0f} pictures/s, playground with 48 carts "
+        f"{rates['playground']:.0f} pictures/s"
+    )
+    return {"browser": {"runs": found, "input_to_picture_ms": waits, "pictures_a_second": rates}}
+
+
 def main() -> int:
     """Measure what was asked for and write the file."""
-    parts = {"rate": rate, "solved": solved}
+    parts = {"rate": rate, "solved": solved, "browser": browser}
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.page", description=__doc__.partition("\n")[0])
     parser.add_argument("--only", nargs="+", choices=list(parts), default=list(parts))
     parser.add_argument("--rounds", type=int, default=3, help="runs of which the median counts (default: 3)")

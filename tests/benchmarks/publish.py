@@ -28,6 +28,10 @@ ROWS = (
     ("retrain_s", "retrain in a live process after a reward change, until solved", "s"),
     ("first_step_s", "process start to first step, kernels cached", "s"),
     ("first_ever_s", "the same on a new machine, kernels compiled", "s"),
+    ("sweep_ratio_loop", "20 seeds to solved, ratio of a shell loop of `train` to `sweep`", "×"),
+    ("sweep_ratio_loops", "the same against a loop on each core", "×"),
+    ("sweep_memory_gb", "memory of that sweep, two trials at once", "GB"),
+    ("first_trial_s", "from the command to the first finished trial", "s"),
     ("peak_rss_gb", "peak memory of a training with 1024 environments", "GB"),
 )
 """Figures of the benchmark: key, what it is, unit."""

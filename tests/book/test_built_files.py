@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
@@ -100,6 +101,35 @@ def test_no_page_is_unfinished(parsed: dict[Path, _Page]) -> None:
     inside = re.compile(r"<script.*?</script>|data:[^\"']*", re.DOTALL)  # a picture's letters may spell anything
     found = {f.name: word for f in parsed for word in words if word in inside.sub("", f.read_text())}
     assert found == {}
+
+
+def test_no_page_names_a_folder_of_the_building_machine(html: Path) -> None:
+    folders = {str(ROOT), sys.prefix, str(Path.home() / ".cache"), str(html)}
+    found = {
+        (file.name, folder)
+        for file in html.rglob("*")
+        if file.suffix in (".html", ".js", ".json", ".txt", ".ipynb", ".svg")
+        for folder in folders
+        if folder in file.read_text(encoding="utf-8", errors="replace")
+    }
+    assert found == set()
+
+
+def test_the_gallery_has_a_picture_and_a_link_for_every_lesson(html: Path, pages: list[str]) -> None:
+    text = (html / "book" / "gallery.html").read_text(encoding="utf-8")
+    lessons = [page for page in pages if page.startswith("notebooks/")]
+    assert [name for name in lessons if f'href="../{name}.html"' not in text] == []
+    assert len(set(re.findall(r'alt="What lesson (\d+) draws"', text))) == len(lessons)
+
+
+def test_names_of_the_reference_lead_to_each_other(parsed: dict[Path, _Page]) -> None:
+    pages = {file.stem: page for file, page in parsed.items() if file.stem.startswith("api")}
+    assert len(pages) == 5
+    across = [link for link in pages["api"].links if re.match(r"api_\w+\.html#api-", link)]
+    assert len(across) > 60
+    for name in sorted(set(pages) - {"api"}):
+        assert any("#api-" in link for link in pages[name].links), f"{name} leads nowhere"
+        assert any("notebooks/" in link and link.startswith("../") for link in pages[name].links), name
 
 
 def test_front_page_has_its_film(html: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from bookbuild.api_reference import api_page
+from bookbuild.api_reference import api_pages
 from bookbuild.command_reference import commands_page
 from bookbuild.mdp_terms import terms_page
 from bookbuild.package_map import package_map, shortcuts_table
@@ -37,14 +37,14 @@ def test_every_lesson_lights_parts_that_the_map_has() -> None:
 
 
 def test_python_reference_has_every_exported_name() -> None:
-    page = api_page(ROOT / "cartpole_lab")
+    page = "\n".join(api_pages(ROOT / "cartpole_lab").values())
     headings = set(re.findall(r"^### `(\w+)`$", page, flags=re.M))
     assert set(cartpole_lab.__all__) <= headings
     assert {"CartpoleEnvCfg", "RewardsCfg"} <= headings
 
 
 def test_python_reference_has_fields_and_no_engine_room() -> None:
-    page = api_page(ROOT / "cartpole_lab")
+    page = "\n".join(api_pages(ROOT / "cartpole_lab").values())
     for field in ("alive", "decimation", "sim.dt", "episode_length_s", "joint_effort"):
         assert re.search(rf"^\\| `{re.escape(field)}` \\|", page, flags=re.M), f"no field {field}"
     headings = set(re.findall(r"^### `(\w+)`$", page, flags=re.M))
@@ -52,7 +52,7 @@ def test_python_reference_has_fields_and_no_engine_room() -> None:
 
 
 def test_python_reference_has_no_markup_of_docstrings() -> None:
-    page = re.sub(r"^```.*?^```", "", api_page(ROOT / "cartpole_lab"), flags=re.M | re.S)
+    page = re.sub(r"^```.*?^```", "", "\n".join(api_pages(ROOT / "cartpole_lab").values()), flags=re.M | re.S)
     assert "``" not in page
     assert not re.search(r":(class|func|meth|attr):`", page)
 

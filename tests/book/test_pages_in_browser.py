@@ -231,8 +231,49 @@ def test_search_finds_an_error_message(browser: Any, html: Path, server: str, ho
     page.goto(f"{base}/search.html?q=ISAAC_LAUNCHED_FROM_TERMINAL")
     page.wait_for_selector("#search-results ul.search li a", timeout=WAIT_MS)
     assert "Troubleshooting" in page.locator("#search-results ul.search").inner_text()
+    line = page.locator("#search-results ul.search li", has_text="Troubleshooting").first.locator("p.context")
+    assert "ISAAC_LAUNCHED_FROM_TERMINAL" in line.inner_text(), "a line of text says where the words were found"
     assert errors == []
     page.close()
+
+
+def test_a_word_says_what_it_means(browser: Any, html: Path) -> None:
+    """On hover and on focus, as a card that stays while it is pointed at and goes with Escape."""
+    page = browser.new_page(viewport=DESK)
+    page.goto((html / "notebooks" / "06_train_with_rl_games.html").as_uri())
+    word = page.locator("a.term").first
+    word.hover()
+    card = page.locator("#term-card")
+    card.wait_for(state="visible", timeout=WAIT_MS)
+    assert len(card.inner_text()) > 20
+    assert word.get_attribute("aria-describedby") == "term-card"
+    card.hover()
+    page.wait_for_timeout(400)
+    assert card.is_visible()
+    page.keyboard.press("Escape")
+    card.wait_for(state="hidden", timeout=WAIT_MS)
+    box = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    assert box <= 0
+    page.close()
+
+
+# Everything to press outside a sentence, except what is only there for the keyboard or lies over something larger.
+TOO_SMALL = """() => [...document.querySelectorAll("button, select, summary, .prev-next-footer a")].filter((e) => {
+  const r = e.getBoundingClientRect(), s = getComputedStyle(e);
+  if (!r.width || !e.getClientRects().length || s.visibility === "hidden" || s.display === "inline") return false;
+  return r.height < 44 && !e.matches(".sd-stretched-link, .headerlink") && !e.closest(".cl, table, p, li");
+}).map((e) => `${e.tagName} ${e.className} ${e.getBoundingClientRect().height}`)"""
+
+
+def test_a_finger_hits_what_it_means(browser: Any, html: Path) -> None:
+    """Buttons of the pages are 44 px on a touch screen; the widgets' own are looked at beside them."""
+    context = browser.new_context(viewport=PHONE, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    for name in ("book/index", "notebooks/06_train_with_rl_games", "book/troubleshooting"):
+        page.goto((html / f"{name}.html").as_uri())
+        page.wait_for_timeout(300)
+        assert page.evaluate(TOO_SMALL) == [], name
+    context.close()
 
 
 def test_a_reader_gets_from_the_front_page_to_the_end_with_next_alone(browser: Any, html: Path, toc: list[str]) -> None:

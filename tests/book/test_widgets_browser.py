@@ -433,6 +433,17 @@ def test_the_page_solves_the_task(visit: Visit) -> None:
         assert cells[1] == "yes"
         found.append(cells)
     assert found[0][3:7] != found[1][3:7]
+    steps = min(float(cells[6].removeprefix("★ ").split()[0]) for cells in found)
+    assert f"your record is {steps:.0f} k" in page.locator("#trainer").inner_text()
+    page.locator("#trainer").get_by_role("button", name="Share").click()
+    page.wait_for_function("document.querySelector('#trainer .cl').dataset.shared?.includes('&beat=')")
+
+
+def test_a_contest_comes_with_an_address(browser: Any, address: str) -> None:
+    visit = Visit(browser, address + "#trainer?seed=1&beat=123456")
+    assert "somebody solved the task in 123 k steps" in visit.page.locator("#trainer").inner_text()
+    visit.context.close()
+    assert visit.problems == []
 
 
 def test_still_while_off_screen(visit: Visit) -> None:

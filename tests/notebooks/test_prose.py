@@ -66,6 +66,14 @@ def test_numbers_with_a_source_pass(text: str) -> None:
         ("71k steps a second", "71"),
         ("returns .93 of it", ".93"),
         ("½ of what was there", "½"),
+        ("⅞ of them fall, the Ⅶth too", "⅞"),
+        ("a dozen carts fall", "a dozen"),
+        ("_957_ games", "957"),
+        ("`957 games` of `1027`", "957"),
+        ("`957 of 1027` games", "957"),
+        (r"$957\,\text{games}$", "957"),
+        (r"$\approx 957$", "957"),
+        ("<img src=x alt='957 games'>", "957"),
         ("a third of the carts fall", "a third of the carts"),
         ("half the poles hang", "half the poles"),
         ("4 % of them fall", "4"),
@@ -78,6 +86,12 @@ def test_numbers_with_a_source_pass(text: str) -> None:
 )
 def test_numbers_from_nowhere_are_found(text: str, found: str) -> None:
     assert any(found in line for line in unfounded_numbers(text, SOURCES)), unfounded_numbers(text, SOURCES)
+
+
+def test_what_explains_a_quiz_is_prose_and_what_asks_is_not() -> None:
+    quiz = "## Check yourself\n\n**Question 1.** Why 937?\n\n<details><summary>937</summary>\n\nNot so. It is 957.\n\n</details>"
+    ((_, text),) = prose.lesson_texts(new_notebook(cells=[new_markdown_cell(quiz)]))
+    assert text == "Not so. It is 957."
 
 
 def test_a_lesson_has_no_commit_to_lean_on() -> None:

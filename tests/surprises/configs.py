@@ -83,7 +83,7 @@ def resolved(*words: str):
     group="configs",
     question="What does `isaaclab train` say to a misspelt setting?",
     guess="It stops: every setting is a field of a config class, and Hydra refuses unknown keys.",
-    happens="Nothing, where the last word is the misspelt one. `env.rewards.alive.wieght=3` is taken, the weight "
+    happens="Nothing, where the last word is the misspelt one. `env.rewards.alive.weights=3` is taken, the weight "
     "stays {weight:g}, and the agent's file grows a key `gama` = {gama} while `gamma` stays {gamma}.",
     why="The override is set with `setattr` on the object that its path leads to, and an agent's file is a dictionary.",
     places=(Place("isaaclab_tasks/utils/hydra.py", "setattr(obj, leaf, val)"),),
@@ -95,7 +95,7 @@ def resolved(*words: str):
 )
 def misspelt_settings_are_taken() -> Values:
     try:
-        env_cfg, agent_cfg = resolved("env.rewards.alive.wieght=3", "agent.params.config.gama=0.5")
+        env_cfg, agent_cfg = resolved("env.rewards.alive.weights=3", "agent.params.config.gama=0.5")
     except Exception:
         return {"taken": False, "weight": 1.0, "gama": None, "gamma": None}
     settings = agent_cfg["params"]["config"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from tests.surprises import configs, engines, episodes, learning, motors
+from tests.surprises import after, configs, ends, engines, episodes, files, learning, libraries, motors
 from tests.surprises.entry import GROUPS, WORLDS, Place, Surprise, surprise
 
 ENTRIES = surprise.entries
-__all__ = ["ENTRIES", "GROUPS", "WORLDS", "Place", "Surprise", "configs", "engines", "episodes", "learning", "motors"]
+MODULES = (configs, motors, episodes, ends, engines, files, learning, libraries, after)
+"""Where they are, in the order of the page."""
+__all__ = ["ENTRIES", "GROUPS", "MODULES", "WORLDS", "Place", "Surprise"]

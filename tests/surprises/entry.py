@@ -71,7 +71,7 @@ class Surprise:
     """An entry of the page."""
 
     name: str
-    """Short name in kebab case: the anchor on the page."""
+    """Short name in kebab case."""
     world: str
     """The process it runs in, one of :data:`WORLDS`, or :data:`ENGINES`."""
     group: str
@@ -108,6 +108,11 @@ class Surprise:
         if self.world != ENGINES:
             return self.run()
         return {f"{world}_{name}": value for name, value in self.run(world).items()}
+
+    @property
+    def anchor(self) -> str:
+        """Where the page has it: what MyST makes of its heading."""
+        return re.sub(r"[^\w\- ]", "", self.question.replace("`", "").lower().replace(" ", "-"))
 
     def versions(self) -> dict[str, str]:
         """Versions installed here."""

@@ -28,8 +28,8 @@ FOOT = """\
 These need other versions, or no part of this book. Each script in the folder `findings` installs what it needs into a
 temporary folder and shows one surprise.
 
-| Script | What it shows |
-| --- | --- |
+| Script | The case | What is true |
+| --- | --- | --- |
 {rows}
 """
 
@@ -51,7 +51,7 @@ def section(entry: Surprise, found: dict[str, Any]) -> str:
     """One entry: the question is open, the rest is folded."""
     versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
     places = ", ".join(f"`{place}`" for place in found["places"])
-    lines = [f"({entry.name})=", f"### {entry.question}", ""]
+    lines = [f"### {entry.question}", ""]
     if not found["holds"]:
         lines += [f"> **Not so any more** with {versions}: the run saw otherwise than what is written here.", ""]
     lines += [f"**The guess.** {entry.guess}", "", ":::{dropdown} What happens", ""]
@@ -67,11 +67,13 @@ def findings() -> list[Path]:
 
 
 def summary(path: Path) -> str:
-    """The first sentence of a script's truth."""
+    """Two cells of the table: what a script is about, and the first sentence of its truth."""
     text = path.read_text(encoding="utf-8")
     head = " ".join(line.removeprefix("#").strip() for line in text.splitlines()[1:] if line.startswith("#"))
-    truth = re.search(r"Truth: (.+?)(?: Why it matters:|$)", head)
-    sentence = re.match(r".+?[.:](?= |$)", truth[1]) if truth else None
-    title = re.match(r".+?\.(?= |$)", head)
-    answer = f"{sentence[0].rstrip(':.')}." if sentence else ""
-    return f"{title[0] if title else head} {answer[:1].upper()}{answer[1:]}".replace("|", "\\|").replace("*", "\\*")
+    case, _, rest = head.partition(" Guess: ")
+    truth = re.match(r".+?[.:](?= |$)", rest.partition("Truth: ")[2])
+    answer = f"{truth[0].rstrip(':.')}." if truth else ""
+    cells = (case.strip().rstrip("."), answer)
+    for mark, instead in (("|", "\\|"), ("*", "\\*"), ("<", "&lt;"), ("_", "\\_")):
+        cells = tuple(cell.replace(mark, instead) for cell in cells)
+    return " | ".join(cells)

@@ -276,6 +276,8 @@ def _skrl(changed: dict[str, Any]) -> tuple[Live, dict[str, Any], dict[str, Any]
 
     agent_cfg = session.load_cfg(TASK, agent="skrl_cfg_entry_point")[1]
     scaled, limit = changed.pop("scaled", False), agent_cfg["env"]["clip_actions"]  # the environment's limit
+    scales = {name: changed.pop(name) for name in ("clip_threshold", "epsilon") if name in changed}
+    agent_cfg["agent"]["observation_preprocessor_kwargs"] = scales or None
     policy = agent_cfg["models"]["policy"]
     policy["network"][0].update({k: v for k, v in changed.items() if k in policy["network"][0]})
     policy.update({k: v for k, v in changed.items() if k in policy})
@@ -284,7 +286,7 @@ def _skrl(changed: dict[str, Any]) -> tuple[Live, dict[str, Any], dict[str, Any]
     model = gaussian_model(observation_space=seen, action_space=done, device="cpu", **words)
     model.compute({"observations": states(4)})  # its layers learn their widths
     model.eval()
-    scaler = RunningStandardScaler(4, device="cpu")
+    scaler = RunningStandardScaler(4, device="cpu", **scales)
     scaler(states(500), train=True)
 
     def live(obs: torch.Tensor) -> torch.Tensor:
@@ -298,7 +300,7 @@ def _sb3(changed: dict[str, Any]) -> tuple[Live, dict[str, Any], dict[str, Any]]
     import gymnasium as gym
     from stable_baselines3.common.policies import ActorCriticPolicy
 
-    agent_cfg = session.load_cfg(TASK, agent="sb3_cfg_entry_point")[1]
+    agent_cfg, scales = session.load_cfg(TASK, agent="sb3_cfg_entry_point")[1], changed.pop("scales", None)
     agent_cfg["policy_kwargs"] = {**agent_cfg["policy_kwargs"], **changed}
     kwargs = {**agent_cfg["policy_kwargs"]}
     kwargs["activation_fn"] = getattr(torch.nn, kwargs["activation_fn"].rpartition(".")[2])
@@ -308,9 +310,19 @@ def _sb3(changed: dict[str, Any]) -> tuple[Live, dict[str, Any], dict[str, Any]]
     def live(obs: torch.Tensor) -> torch.Tensor:
         return torch.from_numpy(model.predict(obs.numpy(), deterministic=True)[0])
 
-    return live, {"sb3": model.state_dict()}, agent_cfg
+    if scales is None:
+        return live, {"sb3": model.state_dict()}, agent_cfg
+
+    def normalised(obs: torch.Tensor) -> torch.Tensor:
+        """As sb3's VecNormalize."""
+        seen = (obs.numpy() - np.array(scales["mean"])) / np.sqrt(np.array(scales["var"]) + scales["epsilon"])
+        return live(torch.from_numpy(np.clip(seen, -scales["clip"], scales["clip"]).astype(np.float32)))
+
+    agent_cfg["normalize_input"] = True
+    return normalised, {"sb3": model.state_dict(), "normalizer": scales}, agent_cfg
 
 
+SCALES = {"mean": [0.1, -0.2, 0.3, 0.0], "var": [0.5, 2.0, 3.0, 1.0], "epsilon": 1e-8, "clip": 2.0}
 OTHERS: dict[str, tuple[Callable[[dict[str, Any]], Any], dict[str, Any]]] = {
     "rsl_rl": (_rsl_rl, {}),
     "rsl_rl, input normalised": (_rsl_rl, {"obs_normalization": True}),
@@ -319,17 +331,21 @@ OTHERS: dict[str, tuple[Callable[[dict[str, Any]], Any], dict[str, Any]]] = {
     "rsl_rl, no limit": (_rsl_rl, {"clip_actions": None}),
     "skrl": (_skrl, {}),
     "skrl, input normalised": (_skrl, {"scaled": True}),
+    "skrl, input normalised, other limit": (_skrl, {"scaled": True, "clip_threshold": 1.5, "epsilon": 0.1}),
     "skrl, relu": (_skrl, {"activations": "relu", "layers": [16]}),
     "skrl, one activation a layer": (_skrl, {"activations": ["tanh", "elu"]}),
     "skrl, tanh at the end": (_skrl, {"output": "tanh(ACTIONS)"}),
     "sb3": (_sb3, {}),
+    "sb3, input normalised": (_sb3, {"scales": SCALES}),
     "sb3, relu": (_sb3, {"activation_fn": "nn.ReLU"}),
     "sb3, actor and critic apart": (_sb3, {"net_arch": {"pi": [24, 12], "vf": [8]}}),
 }
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_a_checkpoint_of_another_library_acts_the_same_in_an_empty_folder(name: str, tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_library_acts_the_same_in_an_empty_folder(
+    name: str, live_env: Callable[[str], tuple[Any, EnvSettings]], tmp_path: Path
+) -> None:
     library = name.partition(",")[0]
     pytest.importorskip({"sb3": "stable_baselines3"}.get(library, library))
     build, changed = OTHERS[name]
@@ -344,9 +360,17 @@ def test_a_checkpoint_of_another_library_acts_the_same_in_an_empty_folder(name: 
         torch.save(entries, path)
     with pytest.raises(UserError, match=r"does not say what network.*--agent_cfg"):
         load_policy(path)
-    seal(path, Meaning(library, f"{library}_cfg_entry_point", agent_cfg, EnvSettings(TASK)))
+    normalizer = entries.get("normalizer")
+    seal(path, Meaning(library, f"{library}_cfg_entry_point", agent_cfg, EnvSettings(TASK), normalizer=normalizer))
     obs, policy = states(256), load_policy(path)
-    torch.testing.assert_close(policy(obs), live(obs), atol=1e-5, rtol=0)
+    with torch.no_grad():
+        torch.testing.assert_close(policy(obs), live(obs), atol=1e-5, rtol=0)
+        env, _ = live_env("plain")
+        first, second = (evaluate(p, env=env, episodes=ENVS, seed=3).returns for p in (live, path))
+    if normalizer is None:
+        assert torch.equal(first, second), "the return differs"
+    else:  # Stable-Baselines3 normalises with twice the digits
+        torch.testing.assert_close(first, second, atol=1e-4, rtol=0)
     _check_export(policy, path)
 
 

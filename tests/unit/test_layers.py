@@ -47,7 +47,7 @@ PRIVATE = {
     "_model": "the network of Isaac Lab's feature term, which the term that extends it freezes",
     "_core": "NumPy pickles numbers under this name; a reader that trusts nobody has to name what it trusts",
     "_current_next_observations": "skrl bootstraps a time-out from it; the right observation has to be put back",
-    "_exit": "a process that has failed must not wait, as it ends, for others that wait for it",
+    "_exit": "ends at once a process that others wait for, or whose training nobody wants and no thread can be told",
     "_solver": "state of the physics manager that a saved environment has to hold",
 }
 """Private names of other packages that are used outside ``speed``, each with the reason."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -168,6 +169,64 @@ def test_a_training_that_goes_on_is_the_one_that_never_stopped(trained: Training
     assert all(torch.equal(first["model"][name], value) for name, value in second["model"].items())
     assert first["optimizer"]["param_groups"][0]["lr"] == second["optimizer"]["param_groups"][0]["lr"]
     assert list(more.curve["return"]) == list(trained.curve["return"][4:])
+
+
+def _killed(root: Path, moment: str) -> None:
+    """Train in a copy of this process, which is killed by SIGKILL at some moment."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            with pytest.MonkeyPatch.context() as patch:
+                _kill_at(moment, patch)
+                words = [*WORDS, "agent.params.config.save_best_after=0"]
+                train(**SMALL, agent=MIRROR, seed=3, max_iterations=9, eval_interval=2, log_root=root, overrides=words)
+        finally:
+            os._exit(1)
+    assert os.WTERMSIG(os.waitpid(pid, 0)[1]) == signal.SIGKILL
+
+
+def _kill_at(moment: str, patch: pytest.MonkeyPatch) -> None:
+    from cartpole_lab.training.epoch_callback import Watch
+
+    where, count = moment.split(" ")
+    owner, name = {"step": (Watch, "step_done"), "file": (os, "replace"), "epoch": (Watch, "epoch_done")}[where]
+    left, plain_call = [int(count)], getattr(owner, name)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        left[0] -= 1
+        if not left[0]:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return plain_call(*args, **kwargs)
+
+    patch.setattr(owner, name, call)
+
+
+@pytest.mark.parametrize("moment", ["step 90", "epoch 5", "file 8"])
+def test_after_a_real_kill_training_goes_on_as_the_file_says(moment: str, tmp_path: Path) -> None:
+    """Killed in a rollout, at the end of an epoch, and while a file has its temporary name."""
+    _killed(tmp_path / "runs", moment)
+    run = only(tmp_path / "runs")
+    assert not (run.log_dir / "summary.json").exists(), "it came to its end"
+    for which in ("best", "latest"):
+        file = find_checkpoint(which, log_root=tmp_path / "runs")
+        assert file.path.is_relative_to(run.log_dir) and 1 <= file.epoch <= 8
+        more = train(
+            device="cpu", progress=False, eval_episodes=16, eval_interval=0, max_iterations=file.epoch + 1,
+            log_root=tmp_path / which, checkpoint=file.path,
+        )  # fmt: skip
+        after, config = open_checkpoint(more.checkpoint), file.meaning.agent_cfg["params"]["config"]
+        updates = config["mini_epochs"] * config["horizon_length"] // config["minibatch_size_per_env"]
+        assert list(more.curve["epoch"]) == [file.epoch + 1] == [after.epoch]
+        assert after.state["frame"] == after.epoch * 16 * config["horizon_length"]
+        assert {float(s["step"]) for s in after.state["optimizer"]["state"].values()} == {after.epoch * updates}
+        assert after.env == file.env and after.meaning.trained == file.meaning.trained
+        assert _network_and_limits(after.meaning) == _network_and_limits(file.meaning)
+
+
+def _network_and_limits(meaning: Meaning) -> Any:
+    params = meaning.agent_cfg["params"]
+    passing = {"train_dir", "full_experiment_name", "max_epochs"}  # of one run
+    return params["network"], params["env"], {k: v for k, v in params["config"].items() if k not in passing}
 
 
 def test_words_win_over_the_settings_of_the_file(trained: TrainingRun, tmp_path: Path) -> None:

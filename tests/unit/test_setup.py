@@ -239,7 +239,7 @@ def platforms() -> dict[str, dict[str, list[str]]]:
     return record["systems"]
 
 
-SOURCES_THAT_BUILD_ANYWHERE = {"antlr4-python3-runtime", "gym"}
+SOURCES_THAT_BUILD_ANYWHERE = {"antlr4-python3-runtime", "gym", "rliable"}
 """Pure Python, published without a wheel."""
 
 

@@ -278,12 +278,43 @@ def test_modules_that_were_only_named_are_there_when_they_are_used() -> None:
         "with quick_imports():\n"
         "    import isaaclab_tasks\n"
         "    import_simulator(newton=True)\n"
-        "assert not {'newton.viewer', 'newton.controllers'} & set(sys.modules)\n"
+        "assert not {'filelock', 'newton.viewer', 'newton.controllers'} & set(sys.modules)\n"
         "import newton, newton.controllers\n"
         "assert newton.viewer.ViewerNull.__module__.startswith('newton.')\n"
         "from newton.viewer import ViewerNull\n"
         "assert sys.modules['newton.viewer'].__file__ and newton.viewer.ViewerNull is ViewerNull\n"
         "assert newton.controllers.ControllerBase\n"
+    )
+
+
+def test_a_lock_that_was_only_named_locks_and_can_be_derived_from(tmp_path: Path) -> None:
+    run_fresh(
+        "import sys\n"
+        "from cartpole_lab.speed.startup import quick_imports\n"
+        "with quick_imports():\n"
+        "    from isaaclab.utils import assets\n"
+        "    assert 'filelock' not in sys.modules or not getattr(sys.modules['filelock'], '__file__', None)\n"
+        "assert 'filelock' not in sys.modules\n"
+        "class Mine(assets.FileLock):\n"
+        "    pass\n"
+        "import filelock\n"
+        "from torch.utils._filelock import FileLock as Torchs\n"
+        "assert filelock.__file__ and Mine.__mro__[1] is filelock.FileLock and issubclass(Torchs, filelock.FileLock)\n"
+        f"with assets.FileLock({str(tmp_path / 'one.lock')!r}) as lock:\n"
+        "    assert lock.is_locked and isinstance(lock, assets.FileLock) and not isinstance(1, assets.FileLock)\n"
+        "assert issubclass(Mine, assets.FileLock) and assets.FileLock.__name__ == filelock.FileLock.__name__\n"
+    )
+
+
+def test_a_lock_that_others_derive_from_while_it_is_only_named_is_the_real_one() -> None:
+    run_fresh(
+        "from cartpole_lab.speed.startup import quick_imports\n"
+        "with quick_imports():\n"
+        "    from isaaclab.utils import assets\n"
+        "    from torch.utils._filelock import FileLock\n"
+        "    from filelock import Timeout\n"
+        "import filelock\n"
+        "assert issubclass(FileLock, filelock.FileLock) and Timeout is filelock.Timeout\n"
     )
 
 

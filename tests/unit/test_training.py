@@ -203,3 +203,13 @@ def test_stopping_when_solved_says_when_that_was(tmp_path: Path) -> None:
     assert run.epochs < 60 and run.solved
     assert run.solved_s is not None and run.wall_s_train <= run.solved_s < run.wall_s_total
     assert json.loads((run.log_dir / "summary.json").read_text())["solved_s"] == round(run.solved_s, 2)
+
+
+def test_a_fresh_process_goes_on_from_a_network_of_this_package(tmp_path: Path) -> None:
+    """Nothing but the checkpoint names the symmetric network there."""
+    words = ["--num_envs", "8", "--device", "cpu", "--eval_interval", "0", "--eval_episodes", "8"]
+    train(num_envs=8, device="cpu", agent="rl_games_with_symmetry_cfg_entry_point", max_iterations=1, eval_interval=0,
+          eval_episodes=8, progress=False, log_root=tmp_path)  # fmt: skip
+    command = [sys.executable, "-m", "cartpole_lab.cli", "train", "--checkpoint", "latest", "--max_iterations", "2"]
+    done = subprocess.run([*command, *words, "--log_root", str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "going on from epoch 1" in done.stdout, done.stderr

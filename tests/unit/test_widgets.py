@@ -191,9 +191,10 @@ class TestRewardMixer:
         with pytest.raises(ValueError, match="polepos"):
             RewardMixer(make_rollout(), weights={"polepos": 1.0})
         mixer = RewardMixer(make_rollout())
-        mixer.weights = {**mixer.weights, "mine": 1.0}
         with pytest.raises(ValueError, match="'mine'"):
-            mixer.to_rewards_cfg()
+            mixer.weights = {**mixer.weights, "mine": 1.0}
+        with pytest.raises(ValueError, match="has no term 'alive'"):
+            mixer.to_rewards_cfg(object())
 
 
 class TestPolicyMap:

@@ -8,7 +8,7 @@ in the GPU if there is one, else the CPU.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +30,15 @@ def load_rl_games_cfg(path: Path) -> dict[str, Any]:
     settings = yaml.full_load(path.read_text(encoding="utf-8"))
     device = "cuda:0" if torch.cuda.is_available() else "cpu"
     settings["params"]["config"].update(device=device, device_name=device)
-    if settings["params"]["network"]["name"] == "symmetric_actor_critic":
-        with shortcuts.rl_games_imports():
-            importlib.import_module(f"{__name__}.symmetric")  # makes the name known to rl-games
+    make_known(settings["params"]["network"])
     return settings
+
+
+def make_known(network: Mapping[str, Any]) -> None:
+    """Make a network of this package known to rl-games, if settings name it: from a file as from a checkpoint."""
+    if network.get("name") == "symmetric_actor_critic":
+        with shortcuts.rl_games_imports():
+            importlib.import_module(f"{__name__}.symmetric")
 
 
 def __getattr__(name: str) -> Callable[[], dict[str, Any]]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import io
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import anywidget
 import numpy as np
+import traitlets
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,7 +35,40 @@ def rounded(values: Any, digits: int = 4) -> list:
 
 
 class LabWidget(anywidget.AnyWidget):
-    """An anywidget that also carries a picture and a description for places that run no JavaScript."""
+    """An anywidget that also carries a picture and a description for places that run no JavaScript.
+
+    A message of the page sets what it may set, if that is valid; else nothing changes, a line says so, and the page is
+    told what holds.
+    """
+
+    FROM_PAGE: ClassVar[tuple[str, ...]] = ()
+    """Traits that the page may set."""
+    page_speaks = False
+    """Whether the page is setting something right now."""
+
+    @classmethod
+    def live_traits(cls) -> list[str]:
+        """Traits that a widget of this package shares with the page."""
+        ours = [kind for kind in cls.__mro__ if issubclass(kind, LabWidget) and kind is not LabWidget]
+        return [name for name in cls.class_traits(sync=True) if any(name in vars(k) for k in ours) and name[0] != "_"]
+
+    def set_state(self, sync_data: Any) -> None:
+        """Take what the page has changed."""
+        changes = sync_data if isinstance(sync_data, dict) else {}
+        own = self.live_traits()
+        for name, value in changes.items():
+            try:
+                self.page_speaks = True
+                if name in own and name not in self.FROM_PAGE:
+                    raise traitlets.TraitError(f"{name} is not the page's to set")
+                super().set_state({name: value})
+            except (traitlets.TraitError, AttributeError, RecursionError, TypeError, ValueError) as error:
+                reason = " ".join(str(error).split())[:300]
+                print(f"{type(self).__name__}: {reason}; nothing changed", file=sys.stderr)
+                if self.has_trait(name):
+                    self.send_state(name)
+            finally:
+                self.page_speaks = False
 
     def describe(self) -> str:
         """What the widget shows, in a sentence or two. Subclasses override it."""

@@ -39,7 +39,7 @@ const STYLE = `
 .cl button, .cl select { font:inherit; font-size:13px; color:var(--ink); background:var(--panel); border:1px solid var(--line);
   border-radius:7px; padding:0 12px; height:44px; cursor:pointer; touch-action:manipulation; max-width:100%; margin:0; }
 .cl button:hover:not(:disabled), .cl select:hover { border-color:var(--soft); }
-.cl button:disabled { opacity:.45; cursor:default; }
+.cl button:disabled { opacity:.65; border-style:dashed; cursor:default; }
 .cl button.cl-main { background:var(--blue); border-color:var(--blue); color:var(--paper); font-weight:600; }
 .cl button[aria-pressed=true] { border-color:var(--blue); box-shadow:inset 0 0 0 1px var(--blue); }
 .cl-slider { display:grid; grid-template-columns:1fr auto; gap:0 8px; align-items:baseline; font-size:13px; min-width:0; }

@@ -25,6 +25,7 @@ import traitlets
 
 from cartpole_lab.teaching.widgets._base import HERE, LabWidget, module
 from cartpole_lab.teaching.widgets._data import DEFAULT_WEIGHTS
+from cartpole_lab.teaching.widgets._messages import Refused, name_of, number, numbers, whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,6 +36,15 @@ LEVELS = 6
 """Levels of the game, easiest first; ``game.js`` says what they are. 0 is free play."""
 MOST_CARTS = 96
 """Carts that can be shown beside the one that is driven."""
+PARAMS = {
+    "gravity": (0.0, 100.0),
+    "pole_length": (0.05, 10.0),
+    "pole_mass": (0.01, 100.0),
+    "start_angle": (-360.0, 360.0),
+    "speed": (0.01, 10.0),
+    "push": (0.0, 10_000.0),
+}
+"""What can be set, and how far; the sliders end earlier."""
 
 
 def recorded_policies() -> dict[str, dict[str, Any]]:
@@ -74,6 +84,7 @@ class Playground(LabWidget):
     """
 
     _esm = module("playground")
+    FROM_PAGE = ("policy", "params", "game", "last_result")
     policies = traitlets.List(traitlets.Dict()).tag(sync=True)
     policy = traitlets.Unicode().tag(sync=True)
     params = traitlets.Dict().tag(sync=True)
@@ -119,6 +130,37 @@ class Playground(LabWidget):
                 raise ValueError(f"{name} is {value}, expected 0 to {most}")
         game = {"level": level, "rival": rival, "crowd": crowd, "epoch": None}
         super().__init__(policies=listed, policy=policy, params=dict(params), game=game, reward_weights=DEFAULT_WEIGHTS)
+
+    @traitlets.validate("policy")
+    def _is_driver(self, proposal: Any) -> str:
+        """A driver; the page knows policies that it has trained itself."""
+        known = [*(entry["name"] for entry in self.policies), YOU, ENERGY, NOBODY]
+        return name_of(proposal["value"], "policy", None if self.page_speaks else known)
+
+    @traitlets.validate("params")
+    def _are_params(self, proposal: Any) -> dict[str, float]:
+        return numbers(proposal["value"], "params", PARAMS)
+
+    @traitlets.validate("game")
+    def _is_game(self, proposal: Any) -> dict[str, Any]:
+        game = proposal["value"]
+        if unknown := sorted(map(str, set(game) - {"level", "rival", "crowd", "epoch"})):
+            raise Refused(f"game has {unknown}, expected level, rival, crowd, epoch")
+        whole(game.get("level", 0), "level", 0, LEVELS)
+        whole(game.get("crowd", 0), "crowd", 0, MOST_CARTS)
+        name_of(game.get("rival", ""), "rival")
+        if game.get("epoch") is not None:
+            whole(game["epoch"], "epoch", 0, 10**9)
+        return game
+
+    @traitlets.validate("last_result")
+    def _is_result(self, proposal: Any) -> dict[str, Any]:
+        result = proposal["value"]
+        if unknown := sorted(map(str, set(result) - {"policy", "seconds", "return", "level"})):
+            raise Refused(f"last_result has {unknown}, expected policy, seconds, return, level")
+        for name, value in result.items():
+            name_of(value, name) if name == "policy" else number(value, name)
+        return result
 
     def describe(self) -> str:
         """What the widget shows."""

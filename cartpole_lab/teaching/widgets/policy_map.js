@@ -52,7 +52,8 @@ export default {
     function remap() {
       const at = follow && moment() ? { x: moment().x[step], v: moment().cart_vel[step] } : { x: model.get("cart_pos"), v: model.get("cart_vel") };
       if (follow && moment()) { sliders.cart_pos.set(at.x); sliders.cart_vel.set(at.v); }
-      map = heat(policy(), { angleMax: A, velocityMax: V, ...at });
+      // In motion a coarser map will do; it takes half the time, and a picture has 16 ms.
+      map = heat(policy(), { angleMax: A, velocityMax: V, ...at, ...(follow && playing ? { columns: 65, rows: 43 } : {}) });
       picture = null;
       place.hidden = !policy().weights;
       note.textContent = policy().weights ? "Positive effort pushes the cart to the right; a positive angle leans to the left. So a policy that catches the pole is negative on the right of the map."
@@ -76,7 +77,9 @@ export default {
       ui.redraw();
     }
     function run(on) {
+      const moved = playing && !on && follow;
       playing = on && Boolean(moment());
+      if (moved) remap();
       play.textContent = playing ? "Pause" : "Play";
       play.disabled = !moment();
       if (playing && step >= moment().angle.length - 1) step = 0;

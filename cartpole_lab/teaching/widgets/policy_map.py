@@ -20,6 +20,7 @@ import traitlets
 
 from cartpole_lab.teaching.widgets._base import LabWidget, module, rounded
 from cartpole_lab.teaching.widgets._data import first_episode
+from cartpole_lab.teaching.widgets._messages import name_of, number
 from cartpole_lab.teaching.widgets.playground import as_weights
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class PolicyMap(LabWidget):
     """
 
     _esm = module("policy_map")
+    FROM_PAGE = ("policy", "cart_pos", "cart_vel")
     policies = traitlets.List(traitlets.Dict()).tag(sync=True)
     rollouts = traitlets.List(traitlets.Dict()).tag(sync=True)
     policy = traitlets.Unicode().tag(sync=True)
@@ -86,6 +88,18 @@ class PolicyMap(LabWidget):
             velocity_max=velocity_max,
             effort_scale=effort_scale,
         )
+
+    @traitlets.validate("policy")
+    def _is_shown(self, proposal: Any) -> str:
+        return name_of(proposal["value"], "policy", [entry["name"] for entry in self.policies])
+
+    @traitlets.validate("cart_pos", "cart_vel")
+    def _is_of_the_cart(self, proposal: Any) -> float:
+        return number(proposal["value"], proposal["trait"].name, -100.0, 100.0)
+
+    @traitlets.validate("angle_max", "velocity_max", "effort_scale")
+    def _is_a_size(self, proposal: Any) -> float:
+        return number(proposal["value"], proposal["trait"].name, 1e-6)
 
     def describe(self) -> str:
         """What the widget shows."""

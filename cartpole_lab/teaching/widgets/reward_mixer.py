@@ -19,6 +19,7 @@ import traitlets
 
 from cartpole_lab.teaching.widgets._base import LabWidget, module, rounded
 from cartpole_lab.teaching.widgets._data import WEIGHT_RANGES, first_episode, range_around
+from cartpole_lab.teaching.widgets._messages import name_of, numbers, whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,6 +39,7 @@ class RewardMixer(LabWidget):
     """
 
     _esm = module("reward_mixer")
+    FROM_PAGE = ("weights", "policy", "episode")
     rollouts = traitlets.List(traitlets.Dict()).tag(sync=True)
     ranges = traitlets.Dict().tag(sync=True)
     defaults = traitlets.Dict().tag(sync=True)
@@ -80,6 +82,19 @@ class RewardMixer(LabWidget):
             weights={**start, **{k: float(v) for k, v in (weights or {}).items()}},
             policy=max(named, key=lambda name: _liveliness(named[name])),
         )
+
+    @traitlets.validate("weights")
+    def _are_weights(self, proposal: Any) -> dict[str, float]:
+        return numbers(proposal["value"], "weights", dict.fromkeys(self.defaults, (-1e6, 1e6)), all_of=True)
+
+    @traitlets.validate("policy")
+    def _is_recorded(self, proposal: Any) -> str:
+        return name_of(proposal["value"], "policy", [rollout["name"] for rollout in self.rollouts])
+
+    @traitlets.validate("episode")
+    def _is_kept(self, proposal: Any) -> int:
+        most = max((len(rollout["episodes"]) for rollout in self.rollouts), default=1)
+        return whole(proposal["value"], "episode", 0, max(0, most - 1))
 
     def returns(self) -> dict[str, list[float]]:
         """Return of each kept episode under the present weights, by rollout."""

@@ -36,7 +36,8 @@ export function readAddress(hash, ranges, settings) {
   for (const [name, text] of words) {
     const value = Number(text), range = ranges[name];
     if (!text || !Number.isFinite(value)) { if (name === "agent" && text in settings.agents) found.agent = text; continue; }
-    if (name === "seed") found.seed = Math.max(0, Math.min(999999, Math.round(value)));
+    if (name === "beat") found.beat = Math.max(1, Math.min(1e9, Math.round(value)));
+    else if (name === "seed") found.seed = Math.max(0, Math.min(999999, Math.round(value)));
     else if (name === "num_envs" && settings.num_envs.includes(value)) found.num_envs = value;
     else if (name === "max_epochs") found.max_epochs = Math.max(1, Math.min(500, Math.round(value)));
     else if (range) found[name in settings.task.weights ? "weights" : "ppo"][name] = Math.max(range[0], Math.min(range[1], value));
@@ -56,6 +57,8 @@ export default {
     const ui = frame(el, { title: "Trainer", label: "Trainer", signal });
     const tag = h("span", { className: "cl-tag" });
     ui.root.querySelector(".cl-sub").replaceWith(tag);
+    // The contest: fewest steps to solved. A record stays in this browser, and an address can carry one to beat.
+    let record = (() => { try { return Number(localStorage.getItem("cartpole-lab-record")) || null; } catch { return null; } })(), rival = null;
     let live = false, chosen = null, clock = 0, worker = null, going = null, count = 0, problem = "", view = "reported";
     const how = { seed: 1, num_envs: settings.default_num_envs, agent: defaults.agent, max_epochs: settings.agents[defaults.agent].max_epochs, always: false };
     const all = [];
@@ -142,6 +145,9 @@ export default {
       preset.value = name;
       refresh();
     }
+    /** Whether a run was made with what is set now. */
+    const same = (run) => run.seed === how.seed && run.num_envs === how.num_envs && run.agent === how.agent
+      && ["weights", "ppo"].every((group) => Object.entries(model.get(group)).every(([name, value]) => run[group][name] === value));
     async function shareIt() {
       const words = new URLSearchParams();
       for (const group of ["weights", "ppo"]) for (const [name, value] of Object.entries(model.get(group))) if (value !== defaults[group][name]) words.set(name, value);
@@ -149,6 +155,7 @@ export default {
       words.set("num_envs", how.num_envs);
       if (how.agent !== defaults.agent) words.set("agent", how.agent);
       words.set("max_epochs", how.max_epochs);
+      if (chosen?.evaluation.solved && chosen.env_steps && chosen.weights && same(chosen)) words.set("beat", chosen.env_steps);
       const hash = `#trainer?${words}`, address = `${location.href.split("#")[0]}${hash}`;
       if (!inLab) history.replaceState(null, "", hash);
       ui.root.dataset.shared = hash;
@@ -231,6 +238,11 @@ export default {
       const e = run.evaluation;
       ui.say(`${changes(run, defaults)}: ${e.solved ? "solved" : "not solved"}, ${percent(e.timeout_share)} percent time-outs, after ${run.epochs} epochs`);
       const every = Math.ceil(actors.length / SNAPSHOTS), kept = actors.filter((_, i) => (actors.length - 1 - i) % every === 0);
+      if (run.evaluation.solved && run.env_steps && !(record <= run.env_steps && record)) {
+        record = run.env_steps;
+        try { localStorage.setItem("cartpole-lab-record", record); } catch { /* no store on this page */ }
+        refresh();
+      }
       if (run.actor) offerPolicy(called(run), run.actor, kept.length > 1 ? kept : undefined);
     }
     const called = (run) => `trained here: ${run.preset ?? changes(run, defaults)}, seed ${run.seed ?? "?"}`;
@@ -296,6 +308,7 @@ export default {
 
     // -- the table and what else is words
     function refresh() {
+      const best = Math.min(...all.filter((run) => run.evaluation?.solved && run.env_steps).map((run) => run.env_steps));
       const status = model.get("status"), there = ["starting", "training", "filming"].includes(status.state), busy = there || !!going;
       train.disabled = !!going;
       trainThere.hidden = !live;
@@ -315,10 +328,11 @@ export default {
       }
       message.classList.toggle("cl-bad", !!problem || status.state === "failed");
       tag.textContent = live ? "trains in the page and in Isaac Lab" : "trains in this page";
-      note.textContent = STORIES[preset.value] ?? (live
+      note.textContent = rival && !(best <= rival) ? `A contest: somebody solved the task in ${(rival / 1000).toFixed(0)} k steps with these settings. Change what you like and solve it in fewer.`
+        : rival ? `Won: ${(best / 1000).toFixed(0)} k steps, against ${(rival / 1000).toFixed(0)} k. Press Share to pass it on.`
+        : STORIES[preset.value] ?? (live
         ? "Set the weights and train: in the page, on the JavaScript twin of the task, or in Isaac Lab, in a second process of the kernel."
         : `Set the weights and press Train: PPO with the agent's own settings learns in this page, on the JavaScript twin of the task${model.get("can_train") ? ". In JupyterLab this cell trains in Isaac Lab as well" : ""}.`);
-      const best = Math.min(...all.filter((run) => run.evaluation?.solved && run.env_steps).map((run) => run.env_steps));
       body.replaceChildren(...all.map((run, i) => {
         const dot = h("i", { className: "cl-dot" });
         dot.style.background = palette(ui.colors, i);
@@ -341,7 +355,7 @@ export default {
         ? `Line: mean of the last 100 games, while exploring, by the run's own weights. Dot: mean of ${criterion.episodes} fresh episodes without exploring.`
         : "Line: what the latest steps would pay in a whole episode by the task's own weights, while exploring. Dot: fresh episodes by the same weights.";
       caption.textContent = !all.length ? "No run yet."
-        : `Solved: a return of at least ${criterion.mean_return.toFixed(2)} by the task's own reward and ${percent(criterion.timeout_share)} % time-outs over ${criterion.episodes} fresh episodes. In brackets: the return by the task's own reward. ★ fewest steps to solved.${chosen?.film ? " Film: recorded in Isaac Lab." : ""}`;
+        : `Solved: a return of at least ${criterion.mean_return.toFixed(2)} by the task's own reward and ${percent(criterion.timeout_share)} % time-outs over ${criterion.episodes} fresh episodes. In brackets: the return by the task's own reward. ★ fewest steps to solved${record ? `; your record is ${(record / 1000).toFixed(0)} k` : ""}.${chosen?.film ? " Film: recorded in Isaac Lab." : ""}`;
       stage.canvas.hidden = !chosen?.film;
       ui.root.dataset.mode = live ? "live" : "page";
       ui.root.dataset.runs = String(all.length);
@@ -480,7 +494,7 @@ export default {
     all.push(...(model.get("page_runs") ?? []));
     takeResults();
     const shared = inLab ? null : readAddress(location.hash, ranges, settings);
-    if (shared) { put(shared); preset.value = ""; ui.root.scrollIntoView(); refresh(); }
+    if (shared) { put(shared); rival = shared.beat ?? null; preset.value = ""; ui.root.scrollIntoView(); refresh(); }
     tell({ type: "hello" });
   },
 };

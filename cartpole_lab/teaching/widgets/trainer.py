@@ -31,6 +31,7 @@ import traitlets
 
 from cartpole_lab.teaching.widgets._base import HERE, LabWidget, module
 from cartpole_lab.teaching.widgets._data import DEFAULT_WEIGHTS, WEIGHT_RANGES, clean, film_of, range_around, summarise
+from cartpole_lab.teaching.widgets._messages import MOST_RUNS, Refused, numbers, page_run
 from cartpole_lab.teaching.widgets._worker import Worker, carry_out
 from cartpole_lab.teaching.widgets.page_training import AGENTS, CART_POS, DEFAULT_AGENT, page_settings
 
@@ -47,6 +48,13 @@ PPO_RANGES = {
     "kl_threshold": (0.002, 0.05),
     "entropy_coef": (0.0, 0.05),
 }
+_PPO_TAKEN = {
+    "learning_rate": (1e-9, 1.0),
+    "gamma": (0.0, 1.0),
+    "kl_threshold": (1e-9, 10.0),
+    "entropy_coef": (0.0, 10.0),
+}
+"""What those numbers can be; the sliders end earlier."""
 TrainFn = Callable[[dict[str, float], dict[str, float], Callable[[Any], bool]], Any]
 """``(weights, ppo, on_epoch) -> TrainingRun``; it ends early when ``on_epoch(info)`` returns False."""
 
@@ -69,6 +77,7 @@ class Trainer(LabWidget):
     """
 
     _esm = module("trainer")
+    FROM_PAGE = ("weights", "ppo", "page_runs")
     weights = traitlets.Dict().tag(sync=True)
     ppo = traitlets.Dict().tag(sync=True)
     ranges = traitlets.Dict().tag(sync=True)
@@ -133,6 +142,20 @@ class Trainer(LabWidget):
         self._task = {"train_fn": train_fn, "film_fn": None if film is None else lambda run: film_of(film(run))}
         self.on_msg(self._hear)
 
+    @traitlets.validate("weights")
+    def _are_weights(self, proposal: Any) -> dict[str, float]:
+        return numbers(proposal["value"], "weights", dict.fromkeys((*self._terms, CART_POS), (-1e6, 1e6)))
+
+    @traitlets.validate("ppo")
+    def _are_ppo_numbers(self, proposal: Any) -> dict[str, float]:
+        return numbers(proposal["value"], "ppo", _PPO_TAKEN)
+
+    @traitlets.validate("page_runs")
+    def _are_runs(self, proposal: Any) -> list[dict[str, Any]]:
+        if len(proposal["value"]) > MOST_RUNS:
+            raise Refused(f"page_runs has {len(proposal['value'])} runs, expected at most {MOST_RUNS}")
+        return [page_run(run, place) for place, run in enumerate(proposal["value"])]
+
     def start(self) -> None:
         """Train with the present weights, in the background. Nothing happens while a run is on.
 
@@ -166,7 +189,8 @@ class Trainer(LabWidget):
         """The policies that the page has trained, oldest first; `evaluate` and `record_rollout` take them."""
         from cartpole_lab.policies.from_json import policy_from_weights
 
-        return [policy_from_weights(run["actor"], f"run {number}") for number, run in enumerate(self.page_runs)]
+        runs = [(number, run["actor"]) for number, run in enumerate(self.page_runs) if run.get("actor") is not None]
+        return [policy_from_weights(actor, f"run {number}") for number, actor in runs]
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the run to end [s]; True if none is on any more."""
@@ -185,7 +209,7 @@ class Trainer(LabWidget):
         kind = content.get("type") if isinstance(content, dict) else None
         if kind == "hello":
             self.send({"type": "kernel"})
-        elif kind == "start":
+        elif kind == "start" and self.can_train:
             self.start()
         elif kind == "stop":
             self.stop()
@@ -240,9 +264,10 @@ class Trainer(LabWidget):
         axes = figure.add_subplot()
         own = [*self.results, *self.page_runs]
         for result in own or recorded_grid()["results"]:
-            values = [math.nan if v is None else v for v in result["curve"]["return"]]
-            changed = [f"{k} {v:g}" for k, v in result["weights"].items() if v != DEFAULT_WEIGHTS.get(k)]
-            axes.plot(result["curve"]["epoch"], values, lw=1.4, label=", ".join(changed) or "the task's weights")
+            curve = result.get("curve", {})
+            values = [math.nan if v is None else v for v in curve.get("return", [])]
+            changed = [f"{k} {v:g}" for k, v in result.get("weights", {}).items() if v != DEFAULT_WEIGHTS.get(k)]
+            axes.plot(curve.get("epoch", []), values, lw=1.4, label=", ".join(changed) or "the task's weights")
         axes.set(xlabel="epoch", ylabel="the trainer's mean return")
         axes.set_title("Trainer" if own else "Trainer (trains in a browser): recorded runs", loc="left", fontsize=10)
         axes.legend(fontsize=7, frameon=False)

@@ -1,0 +1,54 @@
+"""``cartpole-lab sweep``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from cartpole_lab.cli._common import short
+from cartpole_lab.errors import UserError
+from cartpole_lab.training.options import TrainOptions, add_flags, from_args
+from cartpole_lab.training.sweep.options import NOT_FOR_TRIALS, SweepOptions, check_extra
+
+HELP = "train with many settings and seeds, and rank them; NAME=A,B,C tries values"
+TAKES_WORDS = True
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the task, the flags of the sweep, and those of ``train`` that its trials take."""
+    parser.add_argument("task", nargs="?", help="registered task (default: Isaac-Cartpole-v0)")
+    add_flags(parser, SweepOptions)
+    add_flags(parser, TrainOptions, leave_out=NOT_FOR_TRIALS)
+
+
+def run(args: argparse.Namespace, words: list[str]) -> int:
+    """Run the sweep; print its ranking and where everything lies."""
+    check_extra()
+    task = args.task
+    if task is not None and "=" in task:
+        task, words = None, [task, *words]
+    options: SweepOptions = from_args(SweepOptions, args)
+    train: TrainOptions = from_args(TrainOptions, args, task=None, log_root=TrainOptions.log_root)
+    for word in words:
+        if word.startswith("-"):
+            raise UserError(f"argument {word!r} is not known (see cartpole-lab sweep --help)")
+    from cartpole_lab.training.sweep.engine import sweep
+
+    if options.resume is not None and train == TrainOptions():
+        train = None
+    done = sweep(task, words, options, train=train)
+    print(f"\n{done}\n")
+    rows = [
+        ("trials", f"{len(done.table)} of {done.total}, {done.failed} of them without a result"),
+        ("table", done.folder / "results.csv"),
+        ("report", done.report),
+        ("curves", f"tensorboard --logdir {short(done.folder / 'runs')}"),
+    ]
+    for name, value in rows:
+        print(f"{name:<14}{short(value)}")
+    for name, reason in done.lost.items():
+        print(f"\ntrial {name} was given up: {reason}", file=sys.stderr)
+    if done.failed or done.unfinished:
+        print(f"\nnot every trial has a result: cartpole-lab sweep --resume {done.folder.name}", file=sys.stderr)
+        return 1
+    return 0

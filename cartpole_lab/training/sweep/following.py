@@ -1,0 +1,146 @@
+"""What a sweep shows while it runs: how many trials are done, the best so far, how long it will take."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import signal
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ray import tune
+
+from cartpole_lab.errors import UserError
+from cartpole_lab.training.progress import ProgressLine
+from cartpole_lab.training.sweep.plan import Plan
+from cartpole_lab.training.sweep.records import Record, read_record
+from cartpole_lab.training.sweep.words import file_name, label
+
+LEAST_SPACE = 8 * 2**20
+"""Bytes that have to be free for another run's files."""
+
+
+class Listener(tune.Callback):
+    """Tune's callback. Tune writes it down with its own records, so it holds nothing: the follower at work is told."""
+
+    at_work: list[Follower] = []
+
+    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        """Called after each of Tune's steps."""
+        for follower in self.at_work:
+            follower.step_done(trials)
+
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """Called when a trial is over."""
+        for follower in self.at_work:
+            follower.trial_done(trial)
+
+
+class Follower:
+    """Looks at Tune's trials after each of its steps.
+
+    Args:
+        plan: What the sweep runs.
+        folder: Its folder.
+        line: Where to show it.
+    """
+
+    def __init__(self, plan: Plan, folder: Path, line: ProgressLine) -> None:
+        self.plan, self.folder, self.line = plan, folder, line
+        self.stopped: str | None = None
+        """Name of the signal that asks the sweep to stop."""
+        self.full = ""
+        """What to say if the disk is full."""
+        self._trials: Sequence[Any] = ()
+        self._began, self._looked, self._done_before = time.time(), 0.0, -1
+        self._best: Record | None = None
+
+    def step_done(self, trials: list[Any]) -> None:
+        """Show where the sweep stands, once a second."""
+        self._trials = trials
+        if time.time() - self._looked < 1.0:
+            return
+        self._looked = time.time()
+        if not self.full and shutil.disk_usage(self.folder).free < LEAST_SPACE:
+            self._stop_for_space()
+        self.line.show(self.text())
+
+    def trial_done(self, trial: Any) -> None:
+        """Remember the best trial."""
+        for name in self._names(trial):
+            record = read_record(self.folder, name)
+            if record is not None and record.score is not None and record.score > _score(self._best):
+                self._best = record
+
+    def text(self) -> str:
+        """Where the sweep stands, in one line."""
+        done = [trial for trial in self._trials if trial.status == "TERMINATED"]
+        running = sum(trial.status == "RUNNING" for trial in self._trials)
+        total = self.plan.total // (len(self.plan.seeds) if self.plan.search == "optuna" else 1)
+        if self._done_before < 0:
+            self._done_before = len(done)  # of a sweep that is gone on with
+        parts = [f"{len(done)} of {total} trials done, {running} running"]
+        if self._best is not None:
+            best = f"{label(self._best.setting)}, seed {self._best.seed}"
+            parts.append(f"best return so far {self._best.score:.3f} ({best})")
+        new = len(done) - self._done_before
+        if new > 0:
+            left = (time.time() - self._began) / new * (total - len(done))
+            parts.append(f"about {_span(left)} left")
+        return "; ".join(parts)
+
+    def lost(self) -> dict[str, str]:
+        """Trials that Tune has given up, with the reason."""
+        found = {}
+        for trial in self._trials:
+            if trial.status == "ERROR":
+                error = trial.get_error()
+                reason = " ".join(str(error).split())[:200] if error is not None else "its process died"
+                for name in self._names(trial):
+                    if read_record(self.folder, name) is None:
+                        found[name] = reason
+        return found
+
+    def explain(self, error: Exception) -> None:
+        """Say in one line what stopped the sweep, if it is known.
+
+        Raises:
+            UserError: The disk is full.
+        """
+        text = str(error)
+        if getattr(error, "errno", None) == errno.ENOSPC or "No space left" in text:
+            raise UserError(self._no_space()) from error
+
+    def _names(self, trial: Any) -> list[str]:
+        from cartpole_lab.training.sweep.trial import as_word
+
+        setting = {name: as_word(value) for name, value in trial.config["setting"].items()}
+        seeds = [trial.config["seed"]] if "seed" in trial.config else trial.config["seeds"]
+        return [file_name(setting, seed) for seed in seeds]
+
+    def _no_space(self) -> str:
+        done = len(list((self.folder / "trials").glob("*.json")))
+        return (
+            f"no space left for {str(self.folder)!r}: {done} of {self.plan.total} trials are done and kept; make room, "
+            f"then cartpole-lab sweep --resume {self.folder.name}"
+        )
+
+    def _stop_for_space(self) -> None:
+        self.full = self._no_space()
+        signal.raise_signal(signal.SIGUSR1)  # Tune ends in order
+
+
+def _score(record: Record | None) -> float:
+    return float("-inf") if record is None or record.score is None else record.score
+
+
+def _span(seconds: float) -> str:
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 120
+        else f"{seconds / 60:.0f} min"
+        if seconds < 7200
+        else f"{seconds / 3600:.1f} h"
+    )

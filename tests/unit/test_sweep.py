@@ -1,0 +1,251 @@
+"""Sweeps for real: Ray started and joined, processes and nodes killed, stopped and gone on with."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from cartpole_lab.training.sweep import sweep
+from cartpole_lab.training.sweep.plan import Plan
+from cartpole_lab.training.sweep.records import MEASURED, read_records
+
+WEIGHT = "env.rewards.pole_pos.weight"
+SMALL = {"num_envs": 64, "max_iterations": 3, "eval_episodes": 64}
+FLAGS = [word for name, value in SMALL.items() for word in (f"--{name}", str(value))]
+LIMIT_S = 600
+"""Far more than anything here takes, on a machine that is busy with other things."""
+
+
+def until(condition: Any, process: subprocess.Popen | None = None) -> None:
+    """Wait for something that files show."""
+    end = time.monotonic() + LIMIT_S
+    while not condition():
+        assert time.monotonic() < end, "it never came"
+        assert process is None or process.poll() is None, f"the sweep ended: {process.communicate()}"
+        time.sleep(0.1)
+
+
+def start(folder: Path, *words: str) -> subprocess.Popen:
+    """The command, its sweeps below a folder."""
+    command = [sys.executable, "-m", "cartpole_lab.cli", "sweep", *words, "--log_root", str(folder)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder)
+
+
+def written(folder: Path) -> dict[str, float]:
+    """Trials whose record is there, and when it was written."""
+    return {path.stem: path.stat().st_mtime for path in (folder / "trials").glob("*.json")}
+
+
+def trainers(process: subprocess.Popen) -> list[psutil.Process]:
+    """Processes below a sweep's that run trials."""
+    below = psutil.Process(process.pid).children(recursive=True)
+    return [one for one in below if one.is_running() and "Trial" in "".join(one.cmdline())]
+
+
+@pytest.fixture(scope="module")
+def survived(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """One sweep to which everything happens: its driver is killed, it is interrupted, a trial's process is killed."""
+    root = tmp_path_factory.mktemp("sweeps")
+    folder, seen = root / "one", {"folder": root / "one"}
+
+    first = start(root, f"{WEIGHT}=-0.5,-1", "--seeds", "0..2", *FLAGS, "--name", "one")
+    until(lambda: written(folder), first)
+    below = psutil.Process(first.pid).children(recursive=True)
+    seen["children"] = [" ".join(one.cmdline()) for one in below]
+    seen["listening"] = {at.laddr.ip for one in below for at in one.net_connections() if at.status == "LISTEN"}
+    first.kill()
+    first.communicate()
+    psutil.wait_procs(below, timeout=60)
+    seen["left"] = [one.pid for one in below if one.is_running()]
+    seen["after_kill"] = written(folder)
+
+    second = start(root, "--resume", "one")
+    until(lambda: len(written(folder)) > len(seen["after_kill"]), second)
+    second.send_signal(signal.SIGINT)
+    seen["interrupted"] = (*second.communicate(timeout=LIMIT_S), second.returncode)
+    seen["after_interrupt"] = written(folder)
+
+    third = start(root, "--resume", "one")
+    until(lambda: trainers(third), third)
+    trainers(third)[0].kill()
+    seen["ended"] = (*third.communicate(timeout=LIMIT_S), third.returncode)
+    seen["at_the_end"] = written(folder)
+    return seen
+
+
+def test_a_sweep_ends_with_all_its_trials_whatever_was_killed(survived: dict[str, Any]) -> None:
+    out, err, code = survived["ended"]
+    assert code == 0, err
+    assert len(survived["at_the_end"]) == 6
+    assert "trials        6 of 6, 0 of them without a result" in out
+    assert "Traceback" not in err
+
+
+def test_what_was_done_is_not_repeated(survived: dict[str, Any]) -> None:
+    for moment in ("after_kill", "after_interrupt"):
+        assert survived[moment].items() <= survived["at_the_end"].items(), moment
+
+
+def test_a_killed_driver_leaves_no_processes(survived: dict[str, Any]) -> None:
+    assert survived["left"] == []
+
+
+def test_an_interrupted_sweep_says_how_to_go_on(survived: dict[str, Any]) -> None:
+    out, err, code = survived["interrupted"]
+    assert code == 130, err
+    assert "Traceback" not in out + err
+    assert "cartpole-lab sweep --resume one" in out + err
+
+
+def test_nothing_of_ray_listens_beyond_this_machine_or_reports(survived: dict[str, Any]) -> None:
+    assert survived["listening"] <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
+    dashboards = [line for line in survived["children"] if "dashboard/dashboard.py" in line]
+    assert all("--disable-frontend" in line or "--minimal" in line for line in dashboards)
+
+
+def test_progress_says_what_is_done_and_what_is_left(survived: dict[str, Any]) -> None:
+    assert "of 6 trials done" in survived["ended"][0]
+    assert "best return so far" in survived["ended"][0] + survived["interrupted"][0]
+
+
+def test_every_trial_is_an_ordinary_run_with_the_numbers_of_train_alone(
+    survived: dict[str, Any], tmp_path: Path
+) -> None:
+    from cartpole_lab import Run, train
+
+    alone = train(seed=1, overrides=[f"{WEIGHT}=-0.5"], log_root=tmp_path, progress=False, **SMALL)
+    folder = survived["folder"]
+    (record,) = (
+        one for one in read_records(folder, Plan.read(folder)) if (one.setting[WEIGHT], one.seed) == ("-0.5", 1)
+    )
+    trial = Run.open(folder / record.run)
+    assert trial.best.path.name == alone.checkpoint.name
+    assert record.score == float(alone.evaluation.default_returns.mean()), "to the last bit"
+    assert record.paid == alone.evaluation.mean_return
+    with np.load(trial.log_dir / "curve.npz") as curve:
+        for name in ("return", "length", "env_steps", "eval_epoch", "eval_return"):
+            np.testing.assert_array_equal(curve[name], alone.curve[name])
+    import torch
+
+    one, other = (torch.load(path, weights_only=False)["model"] for path in (trial.best.path, alone.checkpoint))
+    assert all(torch.equal(one[name], other[name]) for name in other)
+    assert json.loads((trial.log_dir / "summary.json").read_text())["seed"] == 1
+
+
+def test_results_of_a_sweep_that_survived(survived: dict[str, Any]) -> None:
+    import pandas as pd
+
+    folder = survived["folder"]
+    frame = pd.read_parquet(folder / "results.parquet")
+    assert list(frame["pole_pos.weight"]) == [-0.5] * 3 + [-1.0] * 3
+    assert list(frame["seed"]) == [0, 1, 2] * 2
+    assert frame["return"].notna().all() and (frame["status"] == "done").all()
+    assert (folder / "report.html").read_text(encoding="utf-8").count("<svg") == 2
+    assert list((folder / "runs").glob("*/*/summaries/events*")), "TensorBoard's files"
+    assert len(list((folder / "runs").glob("*/*"))) == 6, "no run is left of a trial that was killed"
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[Any]:
+    """Two Ray nodes on this machine's loopback, one trial at a time each."""
+    before = os.environ.get("RAY_USAGE_STATS_ENABLED")
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    from ray.cluster_utils import Cluster
+
+    here = {
+        "num_cpus": 1,
+        "include_dashboard": False,
+        "object_store_memory": 80 * 2**20,
+        "node_ip_address": "127.0.0.1",
+    }
+    cluster = Cluster(initialize_head=True, head_node_args=here)
+    cluster.second = cluster.add_node(num_cpus=1, object_store_memory=80 * 2**20, node_ip_address="127.0.0.1")
+    yield cluster
+    cluster.shutdown()
+    os.environ.pop("RAY_USAGE_STATS_ENABLED")
+    if before is not None:
+        os.environ["RAY_USAGE_STATS_ENABLED"] = before
+
+
+def test_early_stopping_goes_by_evaluations_and_leaves_whole_runs(nodes: Any, tmp_path: Path) -> None:
+    done = sweep(
+        None,
+        {"agent.params.config.learning_rate": ["1e-3", "1e-9"]},
+        seeds="0..1",
+        early_stop=True,
+        address=nodes.address,
+        log_root=tmp_path,
+        progress=False,
+        num_envs=64,
+        max_iterations=9,
+        eval_episodes=64,
+    )
+    early = done.table[done.table["status"] == "stopped early"]
+    assert 0 < len(early) < 4
+    assert (early["epochs"] < 9).all()
+    assert (done.table[done.table["status"] == "done"]["epochs"] == 9).all()
+    assert all((done.folder / run / "summary.json").is_file() for run in done.table["run"])
+
+
+def test_optuna_is_told_the_mean_over_the_seeds(nodes: Any, tmp_path: Path) -> None:
+    done = sweep(
+        None,
+        [f"{WEIGHT}=-2.0..-0.5"],
+        search="optuna",
+        samples=2,
+        seeds="0..1",
+        address=nodes.address,
+        log_root=tmp_path,
+        progress=False,
+        **SMALL,
+    )
+    assert len(done.table) == 4
+    assert done.table["pole_pos.weight"].nunique() == 2
+    assert done.table["pole_pos.weight"].between(-2.0, -0.5).all()
+    assert done.failed == done.unfinished == 0
+
+
+def test_two_nodes_take_trials_both_and_one_may_die(nodes: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "two"
+
+    def kill_the_second() -> None:
+        until(lambda: len({json.loads(path.read_text())["node"] for path in (folder / "trials").glob("*.json")}) == 2)
+        nodes.remove_node(nodes.second)
+
+    killer = threading.Thread(target=kill_the_second)
+    killer.start()
+    done = sweep(
+        None,
+        [f"{WEIGHT}=-0.5,-1"],
+        seeds="0..4",
+        address=nodes.address,
+        log_root=tmp_path,
+        name="two",
+        progress=False,
+        **SMALL,
+    )
+    killer.join()
+    assert len(done.table) == 10 and done.failed == 0
+    assert done.table["node"].nunique() == 2
+    kept = done.table.drop(columns=list(MEASURED))
+    assert kept["return"].notna().all()
+
+
+def test_no_cluster_at_an_address_is_one_line(tmp_path: Path) -> None:
+    done = start(tmp_path, f"{WEIGHT}=-0.5,-1", *FLAGS, "--address", "127.0.0.1:1")
+    err = done.communicate(timeout=LIMIT_S)[1]
+    assert done.returncode == 2, err
+    assert err.strip().splitlines()[-1].startswith("cartpole-lab sweep: error: no Ray cluster at '127.0.0.1:1'")
+    assert "ray start --head" in err
