@@ -197,7 +197,7 @@ def several_gpu(found: dict[str, Any]) -> str:
         worst = min(run["mean_return"] for run in runs[n])
         lines.append(f"| {n} | {rate:,.0f} | {rate / rates[1]:.2f} | {worst:.3f} |")
     windows, processes = len(runs[1][0]["windows"]), len(runs[1])
-    how = f"Medians of {windows * processes} stretches of {processes} trainings each, in turns. "
+    how = f"Medians of {windows * processes} stretches of {processes} trainings each, 8192 environments a GPU. "
     return "\n".join(lines) + "\n\n" + how + _gpu_machine(found)
 
 
