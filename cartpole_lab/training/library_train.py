@@ -29,6 +29,7 @@ from cartpole_lab.session.env import DEFAULT_TASK, close_env, configure, open_en
 from cartpole_lab.session.finite import guarded
 from cartpole_lab.session.held_output import announce, quietly
 from cartpole_lab.session.recorded import EnvSettings, plain, record
+from cartpole_lab.session.task_lookup import check_task, is_task
 from cartpole_lab.tasks.success import check_judged
 from cartpole_lab.training import stopping
 from cartpole_lab.training.epoch_callback import CURVE_KEYS, EVAL_KEYS
@@ -134,7 +135,9 @@ def settle(
         UserError: Something asked for can't be done.
     """
     start = _start(options, library, task_or_cfg, _root(options, library))
-    wanted = task_or_cfg if task_or_cfg is not None else start.env if start else DEFAULT_TASK
+    wanted = DEFAULT_TASK if task_or_cfg is None else task_or_cfg
+    if start is not None and (task_or_cfg is None or is_task(task_or_cfg, start.env.task)):
+        wanted = start.env
     asked = {"num_envs": options.num_envs, "device": options.device, "overrides": options.overrides}
     task, env_cfg, loaded = configure(wanted, agent=_agent(options, library), **asked)
     settings = copy.deepcopy(loaded if agent_cfg is None else agent_cfg)
@@ -256,7 +259,7 @@ def _start(options: TrainOptions, library: str, task_or_cfg: Any, root: Path) ->
     """The checkpoint to go on from, read and checked before anything is written."""
     if options.checkpoint is None:
         return None
-    task = task_or_cfg if isinstance(task_or_cfg, str) else None
+    task = check_task(task_or_cfg) if isinstance(task_or_cfg, str) else None
     start = find_checkpoint(options.checkpoint, log_root=root, task=task, library=library, say=announce)
     if start.library != library:
         raise UserError(
