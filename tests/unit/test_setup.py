@@ -321,6 +321,11 @@ def test_set_up_makes_an_environment_of_its_own(bare: Path, preinstalled: Path, 
     path = os.pathsep.join([str(preinstalled.parent), str(VENV / "bin"), "/usr/bin", "/bin"])
     site_of_theirs = str(next(preinstalled.parents[1].glob("lib/python3*/site-packages")))
     leaks = {"VIRTUAL_ENV": str(preinstalled.parents[1]), "PYTHONPATH": site_of_theirs}
+    (theirs := tmp_path / "constraints.txt").write_text("torch==2.9.0\nuv==0.1.0\n")  # as NVIDIA's containers have them
+    leaks |= dict.fromkeys(("PIP_CONSTRAINT", "UV_CONSTRAINT", "UV_OVERRIDE", "UV_BUILD_CONSTRAINT"), str(theirs))
+    leaks |= {"UV_NO_BINARY": "1", "PIP_NO_BINARY": ":all:", "UV_EXCLUDE_NEWER": "2020-01-01", "UV_SYSTEM_PYTHON": "1"}
+    (config := tmp_path / "pip.conf").write_text("[install]\nuser = true\n")
+    leaks |= {"PIP_CONFIG_FILE": str(config), "UV_TORCH_BACKEND": "cpu"}
     done = run("make", "setup", cwd=bare, PATH=path, UV_FIND_LINKS=str(wheels), **leaks)
     assert done.returncode == 0, done.stdout + done.stderr
     own = bare / ".venv" / "bin" / "python"
