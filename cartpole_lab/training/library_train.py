@@ -40,6 +40,7 @@ from cartpole_lab.training.progress import EpochInfo, ProgressLine, plot_curve
 from cartpole_lab.training.rl_games_train import TrainingRun
 from cartpole_lab.training.run_folder import (
     check_start,
+    end_track,
     make_log_dir,
     physics_name,
     prepare_env_cfg,
@@ -91,9 +92,10 @@ def train_library(
     stopped = _learn(plan, guard, watch)  # 4. the library's own loop
     wall_s_train = time.time() - watch.began
     line.show("evaluating the best checkpoint …")
+    facts = _facts(plan, env_cfg, watch)  # of a live environment: judging may need another one
     evaluation = _judge(watch, plan.task, plain_cfg, options, plan.seed)  # 5. the verdict
     run = TrainingRun(
-        **_facts(plan, env_cfg, watch),
+        **facts,
         wall_s_total=time.time() - started,
         wall_s_train=wall_s_train,
         solved_s=watch.solved_at and watch.solved_at - started,
@@ -103,6 +105,7 @@ def train_library(
         largest_action=getattr(guard, "largest_action", None),
     )
     close_env()
+    end_track(options)
     line.show(
         f"trained {run.epochs} updates in {run.wall_s_train:.1f} s: evaluated return {evaluation.mean_return:.3f}, "
         f"{100 * evaluation.timeout_share:.2f} % time-outs of {evaluation.episodes} fresh episodes",

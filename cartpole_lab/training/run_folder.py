@@ -285,6 +285,15 @@ def track(
         entity=options.wandb_entity,
         name=options.wandb_name or log_dir.name,
         sync_tensorboard=True,
+        reinit="finish_previous",  # by default a second training would be written into the record of the first
         dir=str(log_dir),
         config={"env_cfg": to_dict(env_cfg), "agent_cfg": agent_cfg},
     )
+
+
+def end_track(options: TrainOptions) -> None:
+    """End the record of the run in Weights & Biases, if there is one: the process may go on."""
+    if options.track:
+        import wandb
+
+        wandb.finish()
