@@ -83,17 +83,14 @@ def train_library(
         guard = guarded(record_clips(options, env, plan.log_dir), options.check_finite)
         settings = plain(plan.learner.settings)
         track(options, {"name": plan.learner.name}, env_cfg, settings, plan.log_dir)
-    raw, num_envs = env.unwrapped, env_cfg.scene.num_envs
-    shape, actions = raw.single_observation_space["policy"].shape, raw.action_manager.total_action_dim
-    trained = {"num_envs": num_envs, "seed": plan.seed, "device": env_cfg.sim.device}
-    meaning = Meaning(library, plan.agent, settings, plan.recorded, shape, actions, trained)
+    num_envs, meaning = env_cfg.scene.num_envs, _meaning(plan, settings, env)
     episodes = options.eval_episodes or (1024 if num_envs >= 256 else 4 * num_envs)
     watch = LibraryWatch(env, plan.learner, meaning, options, line, plan.log_dir, episodes=episodes, on_epoch=on_epoch)
     stopped = _learn(plan, guard, watch)  # 4. the library's own loop
     wall_s_train = time.time() - watch.began
     line.show("evaluating the best checkpoint …")
-    facts = _facts(plan, env_cfg, watch)  # of a live environment: judging may need another one
-    evaluation = _judge(watch, plan.task, plain_cfg, options, plan.seed)  # 5. the verdict
+    facts = _facts(plan, env_cfg, watch)  # of the live environment: 5. the verdict may need another one
+    evaluation = _judge(watch, plan.task, plain_cfg, options, plan.seed)
     run = TrainingRun(
         **facts,
         wall_s_total=time.time() - started,
@@ -105,7 +102,6 @@ def train_library(
         largest_action=getattr(guard, "largest_action", None),
     )
     close_env()
-    end_track(options)
     line.show(
         f"trained {run.epochs} updates in {run.wall_s_train:.1f} s: evaluated return {evaluation.mean_return:.3f}, "
         f"{100 * evaluation.timeout_share:.2f} % time-outs of {evaluation.episodes} fresh episodes",
@@ -119,6 +115,7 @@ def train_library(
 class _Plan:
     """What is settled before anything is simulated."""
 
+    library: str
     task: str
     agent: str
     env_cfg: Any
@@ -169,7 +166,15 @@ def _plan(library: str, task_or_cfg: Any, options: TrainOptions, agent_cfg: Any)
     log_dir = make_log_dir(_root(options, library).resolve(), {"name": learner.name}, options, library=library)
     env_cfg.log_dir = str(log_dir)
     write_params(log_dir, recorded, agent, learner.settings, 0, library=library)
-    return _Plan(task, agent, env_cfg, seed, learner, start, recorded, log_dir)
+    return _Plan(library, task, agent, env_cfg, seed, learner, start, recorded, log_dir)
+
+
+def _meaning(plan: _Plan, settings: Any, env: Any) -> Meaning:
+    """What goes into every checkpoint."""
+    raw, cfg = env.unwrapped, plan.env_cfg
+    shape, actions = raw.single_observation_space["policy"].shape, raw.action_manager.total_action_dim
+    trained = {"num_envs": cfg.scene.num_envs, "seed": plan.seed, "device": cfg.sim.device}
+    return Meaning(plan.library, plan.agent, settings, plan.recorded, shape, actions, trained)
 
 
 def _learn(plan: _Plan, env: Any, watch: LibraryWatch) -> str | None:
@@ -218,6 +223,7 @@ def _facts(plan: _Plan, env_cfg: Any, watch: LibraryWatch) -> dict[str, Any]:
 def _judge(watch: LibraryWatch, task: str, cfg: Any, options: TrainOptions, seed: int) -> Evaluation:
     """The best policy over fresh episodes that had no say in choosing it."""
     policy, env, episodes = watch.finish(), watch.env, options.eval_episodes or 1024
+    end_track(options)
     if env.unwrapped.num_envs < min(episodes, 256) or options.video:  # few environments would play many rounds
         steps = env.unwrapped.common_step_counter
         cfg.scene.num_envs = episodes
