@@ -7,12 +7,14 @@ replaced, never written into: a copy made of hard links shares them with the ori
 
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 
-# The two first lines that pip and uv write: a plain one, and one for paths with blanks or beyond the system's limit.
+# How pip and uv start a script: a plain line, or one for paths with blanks, other letters or beyond the system's limit.
 _PLAIN = re.compile(rb"\A#!(?P<python>[^\n]*/bin/python[0-9.]*)\r?\n")
-_LONG = re.compile(rb"\A#!/bin/sh\n'''exec' (?P<python>\"[^\"\n]+\"|[^\n ]+) \"\$0\" \"\$@\"\n' '''\n")
+_LONG = re.compile(rb"\A#!/bin/sh\n(?P<coding># coding: [^\n]*\n)?'''exec' (?P<python>[^\n]+) \"\$0\" \"\$@\"\n' '''\n")
+_OCTAL = re.compile(rb"'\\'0([0-7]{3})")  # uv's other way for other letters: "$(printf %b '\'0057 '\'0303 …)"
 _LONGEST = 127
 """Bytes of a first line that every system reads; Linux reads 255 since 5.1."""
 
@@ -22,7 +24,18 @@ def first_line(python: Path) -> bytes:
     path = os.fsencode(python)
     if b" " not in path and len(path) + 3 <= _LONGEST:
         return b"#!" + path + b"\n"
-    return b"#!/bin/sh\n'''exec' \"" + path + b'" "$0" "$@"\n' + b"' '''\n"
+    quoted = os.fsencode(shlex.quote(os.fsdecode(path)))
+    return b"#!/bin/sh\n'''exec' " + quoted + b' "$0" "$@"\n' + b"' '''\n"
+
+
+def named_python(match: re.Match[bytes]) -> Path:
+    """The interpreter that a script names, however its first lines quote it."""
+    word = match["python"]
+    if match.re is _LONG and word.startswith(b'"$(printf'):
+        word = bytes(int(code, 8) for code in _OCTAL.findall(word))
+    elif match.re is _LONG and word[:1] in b"'\"":
+        word = os.fsencode("".join(shlex.split(os.fsdecode(word))))
+    return Path(os.fsdecode(word))
 
 
 def replace(path: Path, content: bytes) -> None:
@@ -52,7 +65,7 @@ def relocate(venv: Path, root: Path, old: Path | None) -> int:
         content = script.read_bytes()
         if (match := _LONG.match(content) or _PLAIN.match(content)) is None:
             continue
-        named = Path(os.fsdecode(match["python"].strip(b'"')))
+        named = named_python(match)
         if named.parent != python.parent:
             before.add(named.parent.parent)
             replace(script, first_line(python) + content[match.end() :])

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
 
 os.environ.setdefault("WANDB_MODE", "offline")
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # started with & or nohup: children would never hear a Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 FAST = (
     "unit/test_evaluation.py",

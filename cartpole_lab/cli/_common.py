@@ -79,12 +79,13 @@ def _named(args: argparse.Namespace, words: list[str]) -> Named:
     from cartpole_lab.policies.selectors import find_checkpoint
     from cartpole_lab.session.env import check_task, configure
     from cartpole_lab.session.recorded import describe, differences, record
+    from cartpole_lab.session.task_lookup import is_task
 
     task = check_task(args.task) if args.task else None
     checkpoint = find_checkpoint(
         args.checkpoint, log_root=args.log_root, task=task, agent_cfg=args.agent_cfg, say=announce
     )
-    same = task in (None, checkpoint.env.task)
+    same = task is None or is_task(args.task, checkpoint.env.task)  # a config class of one's own is another
     task_or_cfg = checkpoint.env if same else args.task
     trained, now = [checkpoint.env.task if checkpoint.library != "json" else "(the file does not say)"], []
     with contextlib.suppress(UserError):  # a task of the user's own file, which only --task brings in

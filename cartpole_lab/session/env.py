@@ -157,6 +157,11 @@ def _load_recorded(settings: EnvSettings, agent: str | None, overrides: Sequence
     agent_words = [word for word in overrides if word.lstrip("+").startswith("agent.")]
     if agent is None and agent_words:
         raise UserError(f"setting {agent_words[0]!r} is the agent's, and no agent takes part here: leave it out")
+    try:
+        find_task(settings.task)
+    except UserError as error:
+        hint = f"the checkpoint was trained on it: name what registers it, --task path/to/file.py:{settings.task}"
+        raise UserError(f"{error}; {hint}") from error
     cfg = rebuild(settings, [word for word in overrides if word not in agent_words])
     check_env(cfg)
     agent_cfg = load_cfg(settings.task, agent=agent, overrides=agent_words)[1] if agent else None

@@ -23,7 +23,15 @@ if TYPE_CHECKING:
 _PRESET_WORD = re.compile(r"(physics|renderer|presets)=[\w,]+")
 _SLICE = re.compile(r"slice\((None|-?\d+), (None|-?\d+), (None|-?\d+)\)")
 _ADDRESS = re.compile(r"(https?|omniverse|file)://|[A-Za-z]:[\\\\/]")
-_NOT_THE_TASKS = ("seed", "log_dir", "sim.device", "sim.log_dir", "scene.num_envs", "export_io_descriptors")
+_NOT_THE_TASKS = (
+    "seed",
+    "log_dir",
+    "sim.device",
+    "sim.log_dir",
+    "scene.num_envs",
+    "export_io_descriptors",
+    "compute_final_obs",  # for trainers that look at an episode's last observation
+)
 """Settings of one run, not of what is simulated."""
 _own_cfgs: dict[str, Any] = {}
 """Configs of the user's own that this process has trained, by digest: what plain data cannot bring back."""

@@ -83,6 +83,18 @@ def check_task(task: str) -> str:
     return find_task(task).id
 
 
+def is_task(task: Any, recorded: str) -> bool:
+    """Whether ``task`` names the registered task ``recorded``, be it by way of its module or file.
+
+    Raises:
+        UserError: As for :func:`find_task`.
+    """
+    if not isinstance(task, str):
+        return False
+    found = find_task(task)
+    return found.cfg is None and found.id == recorded
+
+
 def load_installed() -> None:
     """Load the task packages that are installed, as Isaac Lab's commands do.
 

@@ -29,6 +29,7 @@ from cartpole_lab.session.env import DEFAULT_TASK, close_env, configure, open_en
 from cartpole_lab.session.finite import guarded
 from cartpole_lab.session.held_output import announce, quietly
 from cartpole_lab.session.recorded import EnvSettings, plain, record
+from cartpole_lab.session.task_lookup import check_task, is_task
 from cartpole_lab.tasks.success import check_judged
 from cartpole_lab.training import stopping
 from cartpole_lab.training.epoch_callback import CURVE_KEYS, EVAL_KEYS
@@ -39,6 +40,7 @@ from cartpole_lab.training.progress import EpochInfo, ProgressLine, plot_curve
 from cartpole_lab.training.rl_games_train import TrainingRun
 from cartpole_lab.training.run_folder import (
     check_start,
+    end_track,
     make_log_dir,
     physics_name,
     prepare_env_cfg,
@@ -81,18 +83,16 @@ def train_library(
         guard = guarded(record_clips(options, env, plan.log_dir), options.check_finite)
         settings = plain(plan.learner.settings)
         track(options, {"name": plan.learner.name}, env_cfg, settings, plan.log_dir)
-    raw, num_envs = env.unwrapped, env_cfg.scene.num_envs
-    shape, actions = raw.single_observation_space["policy"].shape, raw.action_manager.total_action_dim
-    trained = {"num_envs": num_envs, "seed": plan.seed, "device": env_cfg.sim.device}
-    meaning = Meaning(library, plan.agent, settings, plan.recorded, shape, actions, trained)
+    num_envs, meaning = env_cfg.scene.num_envs, _meaning(plan, settings, env)
     episodes = options.eval_episodes or (1024 if num_envs >= 256 else 4 * num_envs)
     watch = LibraryWatch(env, plan.learner, meaning, options, line, plan.log_dir, episodes=episodes, on_epoch=on_epoch)
     stopped = _learn(plan, guard, watch)  # 4. the library's own loop
     wall_s_train = time.time() - watch.began
     line.show("evaluating the best checkpoint …")
-    evaluation = _judge(watch, plan.task, plain_cfg, options, plan.seed)  # 5. the verdict
+    facts = _facts(plan, env_cfg, watch)  # of the live environment: 5. the verdict may need another one
+    evaluation = _judge(watch, plan.task, plain_cfg, options, plan.seed)
     run = TrainingRun(
-        **_facts(plan, env_cfg, watch),
+        **facts,
         wall_s_total=time.time() - started,
         wall_s_train=wall_s_train,
         solved_s=watch.solved_at and watch.solved_at - started,
@@ -115,6 +115,7 @@ def train_library(
 class _Plan:
     """What is settled before anything is simulated."""
 
+    library: str
     task: str
     agent: str
     env_cfg: Any
@@ -134,7 +135,9 @@ def settle(
         UserError: Something asked for can't be done.
     """
     start = _start(options, library, task_or_cfg, _root(options, library))
-    wanted = task_or_cfg if task_or_cfg is not None else start.env if start else DEFAULT_TASK
+    wanted = DEFAULT_TASK if task_or_cfg is None else task_or_cfg
+    if start is not None and (task_or_cfg is None or is_task(task_or_cfg, start.env.task)):
+        wanted = start.env
     asked = {"num_envs": options.num_envs, "device": options.device, "overrides": options.overrides}
     task, env_cfg, loaded = configure(wanted, agent=_agent(options, library), **asked)
     settings = copy.deepcopy(loaded if agent_cfg is None else agent_cfg)
@@ -163,7 +166,15 @@ def _plan(library: str, task_or_cfg: Any, options: TrainOptions, agent_cfg: Any)
     log_dir = make_log_dir(_root(options, library).resolve(), {"name": learner.name}, options, library=library)
     env_cfg.log_dir = str(log_dir)
     write_params(log_dir, recorded, agent, learner.settings, library=library)
-    return _Plan(task, agent, env_cfg, seed, learner, start, recorded, log_dir)
+    return _Plan(library, task, agent, env_cfg, seed, learner, start, recorded, log_dir)
+
+
+def _meaning(plan: _Plan, settings: Any, env: Any) -> Meaning:
+    """What goes into every checkpoint."""
+    raw, cfg = env.unwrapped, plan.env_cfg
+    shape, actions = raw.single_observation_space["policy"].shape, raw.action_manager.total_action_dim
+    trained = {"num_envs": cfg.scene.num_envs, "seed": plan.seed, "device": cfg.sim.device}
+    return Meaning(plan.library, plan.agent, settings, plan.recorded, shape, actions, trained)
 
 
 def _learn(plan: _Plan, env: Any, watch: LibraryWatch) -> str | None:
@@ -212,6 +223,7 @@ def _facts(plan: _Plan, env_cfg: Any, watch: LibraryWatch) -> dict[str, Any]:
 def _judge(watch: LibraryWatch, task: str, cfg: Any, options: TrainOptions, seed: int) -> Evaluation:
     """The best policy over fresh episodes that had no say in choosing it."""
     policy, env, episodes = watch.finish(), watch.env, options.eval_episodes or 1024
+    end_track(options)
     if env.unwrapped.num_envs < min(episodes, 256) or options.video:  # few environments would play many rounds
         steps = env.unwrapped.common_step_counter
         cfg.scene.num_envs = episodes
@@ -256,7 +268,7 @@ def _start(options: TrainOptions, library: str, task_or_cfg: Any, root: Path) ->
     """The checkpoint to go on from, read and checked before anything is written."""
     if options.checkpoint is None:
         return None
-    task = task_or_cfg if isinstance(task_or_cfg, str) else None
+    task = check_task(task_or_cfg) if isinstance(task_or_cfg, str) else None
     start = find_checkpoint(options.checkpoint, log_root=root, task=task, library=library, say=announce)
     if start.library != library:
         raise UserError(

@@ -39,6 +39,7 @@ from cartpole_lab.training.options import EVAL_INTERVAL, TrainOptions
 from cartpole_lab.training.progress import EpochInfo, ProgressLine, plot_curve
 from cartpole_lab.training.run_folder import (
     check_start,
+    end_track,
     make_log_dir,
     names_rate,
     physics_name,
@@ -284,6 +285,7 @@ def train(
         largest_action=getattr(guard, "largest_action", None),
     )
     close_env()
+    end_track(options)
     line.show(
         f"trained {run.epochs} epochs in {run.wall_s_train:.1f} s: evaluated return {evaluation.mean_return:.3f}, "
         f"{100 * evaluation.timeout_share:.2f} % time-outs of {evaluation.episodes} fresh episodes",

@@ -17,6 +17,7 @@ from cartpole_lab.session import overrides
 from cartpole_lab.session.env import DEFAULT_AGENT, DEFAULT_TASK, configure, default_presets, has_camera
 from cartpole_lab.session.held_output import announce
 from cartpole_lab.session.recorded import EnvSettings, check_sizes, plain
+from cartpole_lab.session.task_lookup import check_task, is_task
 from cartpole_lab.training.options import TrainOptions
 
 
@@ -75,7 +76,7 @@ def resume_from(options: TrainOptions, task_or_cfg: Any) -> Checkpoint | None:
     start = find_checkpoint(
         options.checkpoint,
         log_root=options.log_root,
-        task=task_or_cfg if isinstance(task_or_cfg, str) else None,
+        task=check_task(task_or_cfg) if isinstance(task_or_cfg, str) else None,
         agent=options.agent,
         library="rl_games",
         say=announce,
@@ -126,7 +127,7 @@ def settings_of(
         agent = options.agent or DEFAULT_AGENT
         task, env_cfg, loaded = configure(DEFAULT_TASK if task_or_cfg is None else task_or_cfg, agent=agent, **asked)
         return task, env_cfg, agent, copy.deepcopy(loaded if agent_cfg is None else agent_cfg)
-    same_task = isinstance(task_or_cfg, str) and task_or_cfg.split(":")[-1] == start.env.task
+    same_task = is_task(task_or_cfg, start.env.task)
     if asked["num_envs"] is None and not any(word.startswith("env.scene.num_envs=") for word in options.overrides):
         asked["num_envs"] = start.meaning.trained.get("num_envs")
     if task_or_cfg is not None and not same_task:
@@ -259,6 +260,15 @@ def track(
         entity=options.wandb_entity,
         name=options.wandb_name or log_dir.name,
         sync_tensorboard=True,
+        reinit="finish_previous",  # by default a second training would be written into the record of the first
         dir=str(log_dir),
         config={"env_cfg": to_dict(env_cfg), "agent_cfg": agent_cfg},
     )
+
+
+def end_track(options: TrainOptions) -> None:
+    """End the record of the run in Weights & Biases, if there is one: the process may go on."""
+    if options.track:
+        import wandb
+
+        wandb.finish()

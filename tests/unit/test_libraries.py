@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -273,6 +275,41 @@ def test_tracking_asks_where_only_if_anything_leaves_this_machine(monkeypatch: p
     monkeypatch.delenv("WANDB_MODE")
     with pytest.raises(UserError, match="WANDB_MODE=offline"):
         flags.check_options(TrainOptions(track=True))
+
+
+##
+# What every training here can do
+##
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_training_is_filmed_followed_and_ends_when_solved(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In 0.15 s no pole falls, so that the first evaluations find the task solved."""
+    wandb = pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    wanted: dict[str, Any] = {**SMALL, "num_envs": 16, "eval_interval": 2, "max_iterations": 40}
+    wanted |= {"video": True, "video_length": 3, "video_interval": 100, "track": True, "stop_when_solved": True}
+    run = train(rl_library=name, log_root=tmp_path, overrides=[SHORT], **wanted)
+    assert run.solved and run.solved_s is not None and run.epochs < 40
+    assert run.evaluation.episodes == 32 and run.env_steps > 0, "judged in an environment of its own"
+    assert [path.name for path in (run.log_dir / "videos" / "train").glob("*.mp4")] == ["clip_000000.mp4"]
+    assert len(list((run.log_dir / "wandb").glob("offline-run-*/*.wandb"))) == 1
+    assert wandb.run is None, "the next training of this process would be written into this one's record"
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_signal_ends_a_training_with_what_it_has_learned(name: str, tmp_path: Path) -> None:
+    def ask(info: Any) -> None:
+        if info.epoch == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    run = train(rl_library=name, log_root=tmp_path, max_iterations=500, on_epoch=ask, overrides=[SHORT], **SMALL)
+    assert run.stopped == "SIGTERM" and run.epochs in (2, 3)
+    assert json.loads((run.log_dir / "summary.json").read_text())["stopped"] == "SIGTERM"
+    assert load_policy(run.checkpoint)(OBS).shape == (64, 1)
 
 
 ##

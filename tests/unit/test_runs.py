@@ -442,3 +442,52 @@ def test_isaac_lab_plays_our_checkpoint(trained: TrainingRun, tmp_path: Path) ->
         capture_output=True, text=True, cwd=tmp_path,
     )  # fmt: skip
     assert "PLAYED" in done.stdout, done.stdout[-2000:] + done.stderr[-3000:]
+
+
+OWN = """
+import gymnasium as gym
+from isaaclab.utils import configclass
+from cartpole_lab.tasks.cartpole_env_cfg import CartpoleEnvCfg
+
+@configclass
+class QuickCfg(CartpoleEnvCfg):
+    def __post_init__(self):
+        super().__post_init__()
+        self.episode_length_s = 0.5
+
+gym.register(
+    id="Own-Quick-v0", entry_point="isaaclab.envs:ManagerBasedRLEnv", disable_env_checker=True,
+    kwargs={"env_cfg_entry_point": f"{__name__}:QuickCfg",
+            "rl_games_cfg_entry_point": "cartpole_lab.tasks.agents:rl_games_ppo_cfg"},
+)
+"""
+
+
+def test_a_task_of_ones_own_file_goes_on_and_is_asked_for_in_a_fresh_process(tmp_path: Path) -> None:
+    (tmp_path / "own_quick.py").write_text(OWN)
+    few = ["--num_envs", "8", "--device", "cpu", "--eval_interval", "0", "--eval_episodes", "8"]
+
+    def fresh(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "cartpole_lab.cli", *words, "--log_root", "runs"]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    task = ["--task", "own_quick.py:Own-Quick-v0"]
+    assert fresh("train", *task, *few, "--max_iterations", "1", "env.rewards.alive.weight=2").returncode == 0
+    more = fresh("train", *task, *few, "--max_iterations", "2", "--checkpoint", "latest")
+    assert more.returncode == 0 and "going on from epoch 1" in more.stdout, more.stderr
+    last = find_runs(tmp_path / "runs")[0]
+    assert last.task == "Own-Quick-v0" and last.env_cfg["rewards"]["alive"]["weight"] == 2.0
+    refused = fresh("evaluate", "--episodes", "8")
+    assert refused.returncode == 2 and "--task path/to/file.py:Own-Quick-v0" in refused.stderr, refused.stderr
+
+
+def test_a_config_class_that_is_named_is_not_the_task_of_the_checkpoint(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The checkpoint is of Isaac-Cartpole-v0, and so would be the class by its id."""
+    (tmp_path / "own_class.py").write_text(OWN.partition("gym.register")[0])
+    words = ["--log_root", str(root), "--task", f"{tmp_path / 'own_class.py'}:QuickCfg", "--episodes", "8"]
+    assert main(["evaluate", *words, "--device", "cpu", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert max(told["reward_terms"].values()) <= 0.5, "its episodes are longer than those of the class"
+    assert "env.episode_length_s=0.5" in told["evaluated_with"]

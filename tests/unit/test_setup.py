@@ -12,6 +12,7 @@ import importlib.metadata
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -114,6 +115,33 @@ def test_a_copied_folder_runs_its_own_code(folder: Path, tmp_path: Path) -> None
     activated = f'. "{folder}/.venv/bin/activate" && command -v cartpole-lab'
     assert run("bash", "-c", activated, cwd=tmp_path).stdout.strip() == str(folder / ".venv/bin/cartpole-lab")
     assert {p: p.read_bytes() for p in original} == original, "the original shares its files with the copy"
+
+
+HEADS = {
+    "pip": "#!/bin/sh\n'''exec' \"{python}\" \"$0\" \"$@\"\n' '''\n",
+    "uv": "#!/bin/sh\n'''exec' {quoted} \"$0\" \"$@\"\n' '''\n",
+    "uv_in_octal": "#!/bin/sh\n# coding: UTF-8\n'''exec' \"$(printf %b {octal})\" \"$0\" \"$@\"\n' '''\n",
+    "plain": "#!{python}\n",
+}
+"""How scripts start that pip and uv wrote into a path with blanks or other letters."""
+
+
+@pytest.mark.parametrize("where", ["kärt och påle", "it's here — 学习", "plain", "x" * 130])
+@pytest.mark.parametrize("head", HEADS)
+def test_a_script_is_mended_however_its_first_lines_quote_the_old_place(head: str, where: str, tmp_path: Path) -> None:
+    old, venv = tmp_path / where / ".venv", tmp_path / "new" / where / ".venv"
+    python = old / "bin" / "python"
+    octal = " ".join(f"'\\'0{byte:03o}" for byte in str(python).encode())
+    lines = HEADS[head].format(python=python, quoted=shlex.quote(str(python)), octal=octal)
+    (venv / "bin").mkdir(parents=True)
+    (venv / "bin" / "python").symlink_to(sys.executable)
+    script = venv / "bin" / "tool"
+    script.write_text(lines + "import sys\nprint(sys.argv[0])\n", encoding="utf-8")
+    script.chmod(0o755)
+    done = run(sys.executable, ROOT / ".ci" / "relocate.py", venv, tmp_path / "new" / where, cwd=tmp_path)
+    assert "1 files" in done.stdout, done.stdout + done.stderr
+    assert str(old) not in script.read_text(encoding="utf-8")
+    assert run(script, cwd=tmp_path).stdout.strip() == str(script)
 
 
 def test_twice_is_instant_and_silent(folder: Path) -> None:
@@ -321,6 +349,11 @@ def test_set_up_makes_an_environment_of_its_own(bare: Path, preinstalled: Path, 
     path = os.pathsep.join([str(preinstalled.parent), str(VENV / "bin"), "/usr/bin", "/bin"])
     site_of_theirs = str(next(preinstalled.parents[1].glob("lib/python3*/site-packages")))
     leaks = {"VIRTUAL_ENV": str(preinstalled.parents[1]), "PYTHONPATH": site_of_theirs}
+    (theirs := tmp_path / "constraints.txt").write_text("torch==2.9.0\nuv==0.1.0\n")  # as NVIDIA's containers have them
+    leaks |= dict.fromkeys(("PIP_CONSTRAINT", "UV_CONSTRAINT", "UV_OVERRIDE", "UV_BUILD_CONSTRAINT"), str(theirs))
+    leaks |= {"UV_NO_BINARY": "1", "PIP_NO_BINARY": ":all:", "UV_EXCLUDE_NEWER": "2020-01-01", "UV_SYSTEM_PYTHON": "1"}
+    (config := tmp_path / "pip.conf").write_text("[install]\nuser = true\n")
+    leaks |= {"PIP_CONFIG_FILE": str(config), "UV_TORCH_BACKEND": "cpu"}
     done = run("make", "setup", cwd=bare, PATH=path, UV_FIND_LINKS=str(wheels), **leaks)
     assert done.returncode == 0, done.stdout + done.stderr
     own = bare / ".venv" / "bin" / "python"

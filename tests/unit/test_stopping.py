@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -71,7 +72,7 @@ def test_a_signal_before_the_first_step_ends_it_in_a_line(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("ending", ["| head -c 1", ">&-"])
 def test_a_training_outlives_its_output(ending: str, tmp_path: Path) -> None:
-    command = " ".join(TRAIN).replace("2000", "3") + f" --log_root {tmp_path}"
+    command = shlex.join([*TRAIN, "--max_iterations", "3", "--log_root", str(tmp_path)])
     shell = f"set -o pipefail; {command} {ending}"
     done = subprocess.run(
         ["bash", "-c", shell], capture_output=True, text=True, check=False,
