@@ -156,7 +156,7 @@ def the_place_changes_the_bits(engine: str) -> Values:
     group="engines",
     question="What are the joint's damping and the time step in the MuJoCo model that Newton builds for the cart-pole?",
     guess="10 N/(m/s) in `dof_damping`, and 1/120 s in `opt.timestep`.",
-    happens="`dof_damping` is {damping:g}, `opt.timestep` is {timestep:g} s; the model has {actuators} actuators.",
+    happens="`dof_damping` is {damping:g}, `opt.timestep` is {timestep:g} s.",
     why="Isaac Lab's damping becomes the gain of a velocity actuator, and the step is handed over at every call, so "
     "that the model keeps MuJoCo's default.",
     places=(Place(MUJOCO, "spec.add_actuator(target=axname"), Place(MUJOCO, "self.mjw_model.opt.timestep.fill_(dt)")),

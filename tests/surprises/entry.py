@@ -83,7 +83,7 @@ class Surprise:
     happens: str
     """What happens; ``{name:.2f}`` takes a value of the run."""
     why: str
-    """Why, in a sentence or two."""
+    """Why, in a sentence or two; takes values as :attr:`happens` does."""
     places: tuple[Place, ...]
     """Where it is written in the installed packages."""
     todo: str

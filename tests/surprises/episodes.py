@@ -46,7 +46,7 @@ def first_reset_has_no_velocity() -> Values:
     "are such tensors too; the observations are not.",
     why="The manager hands out the buffer that it fills anew at the next step.",
     places=(Place("isaaclab/managers/reward_manager.py", "return self._reward_buf"),),
-    todo="`.clone()` what you keep. The wrappers of the learning libraries copy for you.",
+    todo="`.clone()` what you keep, and what you change: skrl adds its bootstrap into that very buffer.",
     packages=PACKAGES,
     holds=lambda v: v["different"] == 1 and v["observations"] == v["steps"] and v["ends_shared"],
     guessed={"different": 10},

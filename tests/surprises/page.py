@@ -55,8 +55,8 @@ def section(entry: Surprise, found: dict[str, Any]) -> str:
     if not found["holds"]:
         lines += [f"> **Not so any more** with {versions}: the run saw otherwise than what is written here.", ""]
     lines += [f"**The guess.** {entry.guess}", "", ":::{dropdown} What happens", ""]
-    happens = entry.happens.format(**found["values"]) if found["holds"] else entry.happens
-    lines += [happens, "", f"**Why.** {entry.why}" + f" ({places})" * bool(places), ""]
+    happens, why = (text.format(**found["values"]) if found["holds"] else text for text in (entry.happens, entry.why))
+    lines += [happens, "", f"**Why.** {why}" + f" ({places})" * bool(places), ""]
     lines += [f"**What to do.** {entry.todo}", "", f"*{versions}*", ":::", ""]
     return "\n".join(lines)
 

@@ -28,6 +28,7 @@ from cartpole_lab.tasks.success import (
     SuccessCfg,
     check_judged,
     default_weights,
+    stop_failures,
 )  # fmt: skip
 
 GENTLE = ["env.events.reset_pole_position.params.position_range=[-0.1,0.1]"]
@@ -198,6 +199,14 @@ def test_a_verdict_by_default_pays_what_the_default_task_pays() -> None:
 def test_a_return_is_judged_by_the_length_of_the_episode(seconds: float, mean: float, solved: bool) -> None:
     for scale in (1.0, 2.0, 0.1):
         assert Criterion(CARTPOLE, seconds, scale).judge(scale * mean, 1.0).solved is solved
+
+
+def test_a_training_seldom_ends_with_a_policy_that_is_not_solved() -> None:
+    """Such a policy fails in more than five of 1024 episodes; an evaluation must not let it pass by luck."""
+    share = 6 / 1024
+    lucky = sum(math.comb(1024, k) * share**k * (1 - share) ** (1024 - k) for k in range(stop_failures(1024) + 1))
+    assert 1 - 5 / 1024 >= SOLVED_TIMEOUTS > 1 - share
+    assert lucky < 0.02
 
 
 def test_nan_is_a_failure_and_none_in_json() -> None:
