@@ -8,7 +8,9 @@ to.
 
 from __future__ import annotations
 
+import ctypes
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -31,6 +33,7 @@ PATIENCE = timedelta(hours=1)
 """How long a process waits for the others, which may wait for an evaluation."""
 LOST = 75
 """Exit code of a process that has lost the others, which is no fault of its own."""
+_PR_SET_PDEATHSIG = 1
 _joined = False
 
 
@@ -151,6 +154,8 @@ def join(options: TrainOptions, env_cfg: Any, params: dict[str, Any]) -> Group:
     global _joined
     if not options.distributed:
         return Group()
+    if launched() and sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)  # nobody goes on alone if the command is killed
     import torch
     import torch.distributed as dist
 

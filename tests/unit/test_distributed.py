@@ -184,6 +184,17 @@ def test_ctrl_c_ends_all_processes_with_what_they_have_learned(tmp_path: Path) -
     assert "evaluated return" in out
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux tells a process that the one that started it is gone")
+def test_no_process_goes_on_when_the_command_is_killed(tmp_path: Path) -> None:
+    job, processes = begun(tmp_path)
+    job.kill()
+    gone, alive = psutil.wait_procs(list(processes.values()), timeout=120)
+    assert not alive and len(gone) == 2
+    (summary,) = tmp_path.glob("*/*/summary.json")
+    assert json.loads(summary.read_text())["stopped"] == "SIGTERM"
+    job.communicate(timeout=60)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
