@@ -51,7 +51,7 @@ def written(folder: Path) -> dict[str, float]:
 def trainers(process: subprocess.Popen) -> list[psutil.Process]:
     """Processes below a sweep's that run trials."""
     below = psutil.Process(process.pid).children(recursive=True)
-    return [one for one in below if one.is_running() and "Trial" in "".join(one.cmdline())]
+    return [one for one in below if one.is_running() and "ray::ResourceTrainable" in "".join(one.cmdline())]
 
 
 @pytest.fixture(scope="module")
@@ -160,8 +160,11 @@ def test_results_of_a_sweep_that_survived(survived: dict[str, Any]) -> None:
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[Any]:
     """Two Ray nodes on this machine's loopback, one trial at a time each."""
-    before = os.environ.get("RAY_USAGE_STATS_ENABLED")
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    from cartpole_lab.training.sweep.cluster import LOOPBACK
+
+    ours = {"RAY_USAGE_STATS_ENABLED": "0", **LOOPBACK}
+    before = {name: os.environ.get(name) for name in ours}
+    os.environ.update(ours)
     from ray.cluster_utils import Cluster
 
     here = {
@@ -174,9 +177,8 @@ def nodes() -> Iterator[Any]:
     cluster.second = cluster.add_node(num_cpus=1, object_store_memory=80 * 2**20, node_ip_address="127.0.0.1")
     yield cluster
     cluster.shutdown()
-    os.environ.pop("RAY_USAGE_STATS_ENABLED")
-    if before is not None:
-        os.environ["RAY_USAGE_STATS_ENABLED"] = before
+    for name, value in before.items():
+        os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)
 
 
 def test_early_stopping_goes_by_evaluations_and_leaves_whole_runs(nodes: Any, tmp_path: Path) -> None:
