@@ -160,9 +160,9 @@ def test_results_of_a_sweep_that_survived(survived: dict[str, Any]) -> None:
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[Any]:
     """Two Ray nodes on this machine's loopback, one trial at a time each."""
-    from cartpole_lab.training.sweep.cluster import LOOPBACK
+    from cartpole_lab.training.sweep.cluster import LOOPBACK, SETTINGS
 
-    ours = {"RAY_USAGE_STATS_ENABLED": "0", **LOOPBACK}
+    ours = {**SETTINGS, **LOOPBACK}
     before = {name: os.environ.get(name) for name in ours}
     os.environ.update(ours)
     from ray.cluster_utils import Cluster

@@ -27,6 +27,7 @@ SETTINGS = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # a trial without a GPU sees none
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     "RAY_BACKEND_LOG_LEVEL": "fatal",
+    "RAY_worker_niceness": "0",  # as for any training; Ray would let all else on the machine go first
     "RAY_NUM_REDIS_GET_RETRIES": "120",  # seconds; on a busy machine its twenty are too few to start in
     "RAY_worker_register_timeout_seconds": "300",
     "RAY_AIR_NEW_OUTPUT": "0",
