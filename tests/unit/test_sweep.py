@@ -24,6 +24,7 @@ from cartpole_lab.training.sweep.records import MEASURED, read_records
 WEIGHT = "env.rewards.pole_pos.weight"
 SMALL = {"num_envs": 64, "max_iterations": 3, "eval_episodes": 64}
 FLAGS = [word for name, value in SMALL.items() for word in (f"--{name}", str(value))]
+STARTED: list[subprocess.Popen] = []
 LIMIT_S = 600
 """Far more than anything here takes, on a machine that is busy with other things."""
 
@@ -40,7 +41,18 @@ def until(condition: Any, process: subprocess.Popen | None = None) -> None:
 def start(folder: Path, *words: str) -> subprocess.Popen:
     """The command, its sweeps below a folder."""
     command = [sys.executable, "-m", "cartpole_lab.cli", "sweep", *words, "--log_root", str(folder)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder)
+    STARTED.append(process)
+    return process
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nothing_is_left() -> Iterator[None]:
+    """A test that fails half-way leaves no sweep behind."""
+    yield
+    for process in STARTED:
+        process.kill()
+        process.wait()
 
 
 def written(folder: Path) -> dict[str, float]:
@@ -64,7 +76,7 @@ def survived(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     until(lambda: written(folder), first)
     below = psutil.Process(first.pid).children(recursive=True)
     seen["children"] = [" ".join(one.cmdline()) for one in below]
-    seen["listening"] = {at.laddr.ip for one in below for at in one.net_connections() if at.status == "LISTEN"}
+    seen["listening"] = {at.laddr.ip for one in below for at in one.connections() if at.status == "LISTEN"}
     first.kill()
     first.communicate()
     psutil.wait_procs(below, timeout=60)
