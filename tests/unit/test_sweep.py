@@ -24,6 +24,7 @@ from cartpole_lab.training.sweep.records import MEASURED, read_records
 WEIGHT = "env.rewards.pole_pos.weight"
 SMALL = {"num_envs": 64, "max_iterations": 3, "eval_episodes": 64}
 FLAGS = [word for name, value in SMALL.items() for word in (f"--{name}", str(value))]
+STARTED: list[subprocess.Popen] = []
 LIMIT_S = 600
 """Far more than anything here takes, on a machine that is busy with other things."""
 
@@ -40,7 +41,18 @@ def until(condition: Any, process: subprocess.Popen | None = None) -> None:
 def start(folder: Path, *words: str) -> subprocess.Popen:
     """The command, its sweeps below a folder."""
     command = [sys.executable, "-m", "cartpole_lab.cli", "sweep", *words, "--log_root", str(folder)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder)
+    STARTED.append(process)
+    return process
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nothing_is_left() -> Iterator[None]:
+    """A test that fails half-way leaves no sweep behind."""
+    yield
+    for process in STARTED:
+        process.kill()
+        process.wait()
 
 
 def written(folder: Path) -> dict[str, float]:
@@ -51,7 +63,7 @@ def written(folder: Path) -> dict[str, float]:
 def trainers(process: subprocess.Popen) -> list[psutil.Process]:
     """Processes below a sweep's that run trials."""
     below = psutil.Process(process.pid).children(recursive=True)
-    return [one for one in below if one.is_running() and "Trial" in "".join(one.cmdline())]
+    return [one for one in below if one.is_running() and "ray::ResourceTrainable" in "".join(one.cmdline())]
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +76,7 @@ def survived(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     until(lambda: written(folder), first)
     below = psutil.Process(first.pid).children(recursive=True)
     seen["children"] = [" ".join(one.cmdline()) for one in below]
-    seen["listening"] = {at.laddr.ip for one in below for at in one.net_connections() if at.status == "LISTEN"}
+    seen["listening"] = {at.laddr.ip for one in below for at in one.connections() if at.status == "LISTEN"}
     first.kill()
     first.communicate()
     psutil.wait_procs(below, timeout=60)
@@ -160,8 +172,11 @@ def test_results_of_a_sweep_that_survived(survived: dict[str, Any]) -> None:
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[Any]:
     """Two Ray nodes on this machine's loopback, one trial at a time each."""
-    before = os.environ.get("RAY_USAGE_STATS_ENABLED")
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    from cartpole_lab.training.sweep.cluster import LOOPBACK, SETTINGS
+
+    ours = {**SETTINGS, **LOOPBACK}
+    before = {name: os.environ.get(name) for name in ours}
+    os.environ.update(ours)
     from ray.cluster_utils import Cluster
 
     here = {
@@ -174,9 +189,8 @@ def nodes() -> Iterator[Any]:
     cluster.second = cluster.add_node(num_cpus=1, object_store_memory=80 * 2**20, node_ip_address="127.0.0.1")
     yield cluster
     cluster.shutdown()
-    os.environ.pop("RAY_USAGE_STATS_ENABLED")
-    if before is not None:
-        os.environ["RAY_USAGE_STATS_ENABLED"] = before
+    for name, value in before.items():
+        os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)
 
 
 def test_early_stopping_goes_by_evaluations_and_leaves_whole_runs(nodes: Any, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ SETTINGS = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # a trial without a GPU sees none
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     "RAY_BACKEND_LOG_LEVEL": "fatal",
+    "RAY_worker_niceness": "0",  # as for any training; Ray would let all else on the machine go first
     "RAY_NUM_REDIS_GET_RETRIES": "120",  # seconds; on a busy machine its twenty are too few to start in
     "RAY_worker_register_timeout_seconds": "300",
     "RAY_AIR_NEW_OUTPUT": "0",
@@ -35,8 +36,10 @@ SETTINGS = {
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
 }
 """Environment of Ray's processes, unless the user has said otherwise; telemetry stays off whoever says what."""
-OURS = ("PYTHONPATH", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN")
-"""What a cluster of this machine's own sets besides."""
+LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+"""Lets Ray take 127.0.0.1 for what it says: it puts this machine's outer address in its place otherwise, and waits."""
+OURS = ("PYTHONPATH", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", *LOOPBACK)
+"""What is set besides, by what is started or joined."""
 
 
 _token: list[str] = []
@@ -55,6 +58,8 @@ def _choose_who_may_enter(options: SweepOptions) -> None:
                 f"this process has had a Ray of its own and cannot join {options.address!r} any more: use another "
                 "process, in a notebook restart the kernel"
             )
+        if options.address.rpartition(":")[0] in ("127.0.0.1", "localhost", "[::1]"):
+            os.environ.update(LOOPBACK)
         return
     if not _token and "ray" not in sys.modules:
         _token.append(secrets.token_hex(32))
@@ -72,7 +77,7 @@ def environment() -> Iterator[None]:
         yield
     finally:
         for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+            os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)
 
 
 @contextlib.contextmanager

@@ -107,7 +107,8 @@ def sweep(
         folder = find_sweep(options)
         plan = Plan.read(folder)
     else:
-        plan = settle(plan_of(task, words, options, (train or TrainOptions()).changed(**fields)))
+        plan = plan_of(task, words, options, (train or TrainOptions()).changed(**fields))
+        plan = settle(plan, elsewhere=options.address is not None)
     folder = folder or make_folder(options, plan)
     from cartpole_lab.training.sweep.running import run_trials
 

@@ -131,8 +131,12 @@ class Plan:
             ) from error
 
 
-def settle(plan: Plan) -> Plan:
+def settle(plan: Plan, elsewhere: bool = False) -> Plan:
     """The plan with its device and its most epochs, after every setting has been checked as ``train`` does.
+
+    Args:
+        plan: The plan.
+        elsewhere: Whether it runs on a cluster, which may have GPUs that this machine lacks.
 
     Raises:
         UserError: A training could not be started as it was asked for.
@@ -141,8 +145,12 @@ def settle(plan: Plan) -> Plan:
     with shortcuts.imports(), quietly():
         from cartpole_lab.session.env import check_device
 
-        plan = dataclasses.replace(plan, train={**plan.train, "device": check_device(plan.train.get("device"))})
-        epochs = [check_training(plan.options(setting, plan.seeds[0], Path())) for setting in plan.checked()]
+        device = plan.train.get("device")
+        if not (elsewhere and str(device).startswith("cuda")):
+            device = check_device(device)
+        plan = dataclasses.replace(plan, train={**plan.train, "device": device})
+        here = dataclasses.replace(plan, train={**plan.train, "device": "cpu"}) if elsewhere else plan
+        epochs = [check_training(here.options(setting, plan.seeds[0], Path())) for setting in plan.checked()]
     plan = dataclasses.replace(plan, max_epochs=max((one for one in epochs if one), default=None))
     if plan.early_stop:
         if plan.max_epochs is None:

@@ -66,7 +66,7 @@ def make_tuner(plan: Plan, folder: Path, options: SweepOptions) -> Any:
     resources = {"CPU": 1.0} if plan.device == "cpu" else {"CPU": 1.0, "GPU": 1 / plan.trials_per_gpu}
     trainable = tune.with_resources(Trial, resources)
     state = folder / STATE
-    if tune.Tuner.can_restore(str(state)):
+    if list(state.glob("experiment_state-*.json")) and tune.Tuner.can_restore(str(state)):
         return tune.Tuner.restore(str(state), trainable, resume_unfinished=True, restart_errored=True)
     return tune.Tuner(
         trainable,
