@@ -100,7 +100,9 @@ class Group:
         log_dir = self.share(log_dir)
         assert log_dir is not None
         if not self.first:
-            self_destroying = tempfile.TemporaryDirectory(prefix="cartpole_lab_rank")
+            # where the command has asked torchrun, it clears up after a process that was killed too
+            place = Path(os.environ["TORCHELASTIC_ERROR_FILE"]).parent if launched() else None
+            self_destroying = tempfile.TemporaryDirectory(prefix="cartpole_lab_rank", dir=place)
             _keep_until_exit.append(self_destroying)
             config["train_dir"], config["full_experiment_name"] = self_destroying.name, log_dir.name
         return log_dir

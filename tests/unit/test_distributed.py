@@ -146,7 +146,9 @@ def begun(root: Path) -> tuple[subprocess.Popen[str], dict[str, psutil.Process]]
     """A long training that has saved something, and its processes by their rank."""
     words = [*COMMAND, *SMALL, "--max_iterations", "100000", "--log_root", str(root)]
     words += ["agent.params.config.save_frequency=2"]
-    job = subprocess.Popen(words, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    (root / "temporary").mkdir()
+    env = {**os.environ, "TMPDIR": str(root / "temporary")}
+    job = subprocess.Popen(words, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env)
     until = time.time() + 240
     while not list(root.glob("*/*/nn/last_*.pth")):
         assert job.poll() is None and time.time() < until, job.communicate(timeout=60)
@@ -166,6 +168,7 @@ def test_a_training_of_which_one_process_dies_ends_in_a_line(tmp_path: Path) -> 
     assert "process 1 of this training was ended by SIGKILL" in said[0] and str(tmp_path) in said[0]
     newest = max(tmp_path.glob("*/*/nn/last_*.pth"), key=lambda path: path.stat().st_mtime_ns)
     assert read_checkpoint(newest)["epoch"] >= 2
+    assert not list((tmp_path / "temporary").glob("cartpole_lab*"))
     assert not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in processes.values())
 
 
