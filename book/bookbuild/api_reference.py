@@ -15,6 +15,7 @@ _PAGES: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
         "Python: the task",
         (
             ("session/env", "One live environment, rebuilt safely"),
+            ("session/configs", "What to simulate, on what and how many"),
             ("tasks/robot", "The robot"),
             ("tasks/cartpole_env_cfg", "The task"),
             ("tasks/cartpole_camera_env_cfg", "The task with a camera"),

@@ -23,7 +23,7 @@ from cartpole_lab.session.saved_state import undisturbed
 from cartpole_lab.tasks.success import PROMISING_FAILURES, PROMISING_SHARE, stop_failures
 from cartpole_lab.training import stopping
 from cartpole_lab.training.checkpoints import Keeper
-from cartpole_lab.training.options import TrainOptions
+from cartpole_lab.training.options import CHOOSING_SEED, TrainOptions
 from cartpole_lab.training.progress import EpochInfo, ProgressLine
 from cartpole_lab.training.summaries import outlive_the_disk
 
@@ -165,7 +165,7 @@ class Watch:
                 self.env,
                 policy,
                 episodes=self.episodes,
-                seed=10_000 + epoch,
+                seed=CHOOSING_SEED + epoch,
                 give_up_after=give_up,
                 side_by_side=True,
             )

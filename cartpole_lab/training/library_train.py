@@ -35,7 +35,7 @@ from cartpole_lab.training import stopping
 from cartpole_lab.training.epoch_callback import CURVE_KEYS, EVAL_KEYS
 from cartpole_lab.training.libraries import LIBRARIES, check_library
 from cartpole_lab.training.library_watch import Learner, LibraryWatch
-from cartpole_lab.training.options import RUNS, TrainOptions
+from cartpole_lab.training.options import RUNS, VERDICT_SEED, TrainOptions
 from cartpole_lab.training.progress import EpochInfo, ProgressLine, plot_curve
 from cartpole_lab.training.rl_games_train import TrainingRun
 from cartpole_lab.training.run_folder import (
@@ -231,7 +231,7 @@ def _judge(watch: LibraryWatch, task: str, cfg: Any, options: TrainOptions, seed
             env = open_env(task, cfg, launcher_args=options.launcher_args)
         env.unwrapped.common_step_counter = steps  # the curriculum goes by it
     with watch.mode():
-        return run_episodes(env, policy, episodes=episodes, seed=20_000 + seed, side_by_side=True)
+        return run_episodes(env, policy, episodes=episodes, seed=VERDICT_SEED + seed, side_by_side=True)
 
 
 def write_results(run: TrainingRun) -> None:

@@ -23,7 +23,7 @@ from cartpole_lab.session.finite import check_update
 from cartpole_lab.session.saved_state import undisturbed
 from cartpole_lab.training import stopping
 from cartpole_lab.training.epoch_callback import CURVE_KEYS, EVAL_KEYS
-from cartpole_lab.training.options import EVAL_INTERVAL, TrainOptions
+from cartpole_lab.training.options import CHOOSING_SEED, EVAL_INTERVAL, TrainOptions
 from cartpole_lab.training.progress import EpochInfo, ProgressLine
 
 
@@ -174,7 +174,9 @@ class LibraryWatch:
             return None
         with self.mode(), undisturbed(self.env):
             policy = self.policy()
-            result = run_episodes(self.env, policy, episodes=self.count, seed=10_000 + self.epoch, side_by_side=True)
+            result = run_episodes(
+                self.env, policy, episodes=self.count, seed=CHOOSING_SEED + self.epoch, side_by_side=True
+            )
         for name, value in zip(EVAL_KEYS, (self.epoch, result.mean_return, result.timeout_share), strict=True):
             self.curve[name].append(value)
         if result.mean_return > self.best_score or self.best is None:

@@ -23,6 +23,10 @@ RUNS = "logs/rl_games"
 """Folder of all runs, unless ``--log_root`` names another."""
 EVAL_INTERVAL = 3
 """Epochs between evaluations while a training waits to be solved, unless ``--eval_interval`` says."""
+CHOOSING_SEED = 10_000
+"""Plus the epoch: seed of the episodes by which the best policy is chosen."""
+VERDICT_SEED = 20_000
+"""Plus the training's seed: seed of the episodes that judge it, which had no say in choosing."""
 
 
 def option(default: Any, help: str, *, flag: str | None = "", group: str = "", **argparse_words: Any) -> Any:

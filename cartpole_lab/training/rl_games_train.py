@@ -35,7 +35,7 @@ from cartpole_lab.training.distributed import join, part_of, sharing
 from cartpole_lab.training.epoch_callback import CURVE_KEYS, EVAL_KEYS, Watch, make_observer
 from cartpole_lab.training.flags import check_options
 from cartpole_lab.training.libraries import LIBRARIES
-from cartpole_lab.training.options import EVAL_INTERVAL, TrainOptions
+from cartpole_lab.training.options import EVAL_INTERVAL, VERDICT_SEED, TrainOptions
 from cartpole_lab.training.progress import EpochInfo, ProgressLine, plot_curve
 from cartpole_lab.training.run_folder import (
     check_start,
@@ -264,7 +264,7 @@ def train(
         env.unwrapped.common_step_counter = steps  # the curriculum goes by it
     policy = watch.policy(best)
     with watch.whole_episodes():
-        evaluation = run_episodes(env, policy, episodes=episodes, seed=20_000 + seed, side_by_side=True)
+        evaluation = run_episodes(env, policy, episodes=episodes, seed=VERDICT_SEED + seed, side_by_side=True)
     run = TrainingRun(
         processes=group.size,
         log_dir=log_dir,

@@ -197,6 +197,7 @@ def widgets_page(folder: Path) -> str:
     state = json.dumps(data["manager_state"]).replace("</", "<\\/")
     views = "".join(
         f'<div id="{name}"><script type="application/vnd.jupyter.widget-view+json">{json.dumps(view)}</script></div>'
+        '<div style="height:1200px"></div>'  # one widget in sight at a time
         for name, view in zip(widgets, data["view_specs"], strict=True)
     )
     shutil.copy(Path("book/static/widgets.js"), folder)

@@ -311,7 +311,7 @@ def normalisers():
     question="And a value 50 standard deviations away, such as a pole that spins?",
     guess="50, everywhere.",
     happens="rl-games {rl_games:.1f}, skrl {skrl:.1f}, sb3 {sb3:.1f}, rsl-rl {rsl_rl:.1f}.",
-    why="Three of the four clip what they have normalised, at 5, 5 and 10 deviations, and say so only in the source.",
+    why="Three of the four clip what they have normalised, at 5, 5 and 10 deviations.",
     places=(
         Place("rl_games/algos_torch/running_mean_std.py", "y = torch.clamp(y, min=-5.0, max=5.0)"),
         Place("skrl/resources/preprocessors/torch/running_standard_scaler.py", "clip_threshold: float = 5.0"),
