@@ -67,7 +67,13 @@ def make_tuner(plan: Plan, folder: Path, options: SweepOptions) -> Any:
     trainable = tune.with_resources(Trial, resources)
     state = folder / STATE
     if list(state.glob("experiment_state-*.json")) and tune.Tuner.can_restore(str(state)):
-        return tune.Tuner.restore(str(state), trainable, resume_unfinished=True, restart_errored=True)
+        return tune.Tuner.restore(
+            str(state),
+            trainable,
+            resume_unfinished=True,
+            restart_errored=True,
+            param_space=_space(plan, folder),
+        )
     return tune.Tuner(
         trainable,
         param_space=_space(plan, folder),

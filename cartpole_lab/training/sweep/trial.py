@@ -100,7 +100,9 @@ class Work:
 
     def _look(self, info: Any) -> bool:
         """Called after every epoch: report an evaluation and wait for what Tune decides."""
-        if self.plan.early_stop and info.evaluation is not None and info.evaluation.complete and not self._stop:
+        last = info.epoch >= info.max_epochs  # over anyway: what counts is the evaluation of the whole run
+        evaluated = info.evaluation is not None and info.evaluation.complete
+        if self.plan.early_stop and evaluated and not last and not self._stop:
             self._reports.put({SCORE: own_return(info.evaluation), "epoch": info.epoch, "done": False})
             self._go_on.acquire()
         return not self._stop
