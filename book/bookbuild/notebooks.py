@@ -147,7 +147,7 @@ def _run_or_take(
         store = paths.CACHE / "notebooks" / source.stem / key
         if stale and (stored := sorted(store.parent.glob("*/run.json"), key=lambda path: path.stat().st_mtime)):
             store = stored[-1].parent
-        if (store / "run.json").is_file():
+        if (store / "run.json").is_file() and (store / f"{source.stem}.ipynb").is_file():
             os.utime(store / "run.json")  # in use: not among the old ones that are forgotten
             found = NotebookRun(**{**_load_run(store / "run.json"), "cached": True})
             return _with_claims(found) if claims else found
@@ -195,6 +195,7 @@ def _forget_old_runs(folder: Path, keep: int = 5) -> None:
 
 def _load_run(path: Path) -> dict[str, Any]:
     data = json.loads(path.read_text(encoding="utf-8"))
+    data["executed"] = str(path.parent / Path(data["executed"]).name)  # the folder may have been moved or copied since
     return {**data, "problems": tuple(data["problems"]), "noise": tuple(data["noise"])}
 
 

@@ -117,6 +117,18 @@ def test_unchanged_lesson_is_not_run_again(run_cells) -> None:
     assert not run_cells(*failing, package="a")[0].cached, "a failure is not remembered"
 
 
+def test_a_moved_folder_takes_its_own_stored_results(run_cells, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = (("", "print(7)"),)
+    run_cells(*cells, package="a")
+    (tmp_path / "cache").rename(tmp_path / "moved")
+    monkeypatch.setattr(paths, "CACHE", tmp_path / "moved")
+    run, source = run_cells(*cells, package="a")
+    assert run.cached and Path(run.executed).is_relative_to(tmp_path / "moved")
+    assert output_text(notebooks.page_notebook(run, source).cells[1]).strip() == "7"
+    Path(run.executed).unlink()
+    assert not run_cells(*cells, package="a")[0].cached, "a result without its notebook is none"
+
+
 def test_order_of_an_exercise_is_enforced() -> None:
     with pytest.raises(ValueError, match="expected 'check'"):
         find_exercises(lesson_with(("exercise", STUB), ("solution", SOLUTION), ("check", CHECK)))
