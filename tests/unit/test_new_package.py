@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -60,5 +61,24 @@ def test_the_package_is_listed_trained_evaluated_and_played_by_both_commands(tmp
     run(*lab, "play", "--task", "Spring-Cart-v0", "--seconds", "0.2", "--num_envs", "1", "--device", "cpu")
     theirs = ["--rl_library", "rl_games", "--device", "cpu", "--num_envs", "64", "--max_iterations", "1"]
     run("-m", "isaaclab", "train", "--task", "Spring-Cart-v0", *theirs)
+    assert "spring_cart" in played_until_stopped(python, tmp_path, "--task", "Spring-Cart-v0", *theirs[:4])
     assert list(tmp_path.glob("logs/rl_games/spring_cart/*/videos/play/film.mp4"))
     assert sys.prefix not in str(python)
+
+
+def played_until_stopped(python: Path, cwd: Path, *words: str) -> str:
+    """What ``isaaclab play`` says until it plays, which it does until somebody presses Ctrl-C: that comes then."""
+    command = [str(python), "-m", "isaaclab", "play", "--num_envs", "4", *words]
+    said = ""
+    with subprocess.Popen(
+        command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    ) as process:  # fmt: skip
+        for line in process.stdout or ():
+            said += line
+            if "Policy playback is running" in line:
+                process.send_signal(signal.SIGINT)
+                said += process.communicate(timeout=180)[0]
+                break
+    assert "Policy playback is running" in said, said[-3000:]
+    return next(line for line in said.splitlines() if "Loading model checkpoint from" in line)
