@@ -164,8 +164,17 @@ def close_env() -> None:
         # An environment made without make_env, or one whose making failed half-way, still holds the simulation.
         if SimulationContext.instance() is not None:
             SimulationContext.clear_instance()
+    _forget_views()
     if "omni.kit.app" not in sys.modules:  # Kit ends the process when it closes, so it stays
         _simulation.close()
+
+
+def _forget_views() -> None:
+    """Let go of what Newton remembers: its views cache what they find, on the class, and with it every old model."""
+    view = getattr(sys.modules.get("newton.selection"), "ArticulationView", None)
+    for method in vars(view).values() if view is not None else ():
+        if hasattr(method, "cache_clear"):
+            method.cache_clear()
 
 
 class _FromTerminal:
