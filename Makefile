@@ -11,7 +11,7 @@ NUM_ENVS ?= 512
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP
 export PYTHONNOUSERSITE := 1
 
-.PHONY: help setup train test test-fast check lab progress book claims bench lock notices platforms clean
+.PHONY: help setup train test test-fast check lab progress book claims bench soak lock notices platforms clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ claims: setup  ## run the lessons with other seeds and threads, and see which st
 
 bench: setup  ## measure speed and memory, to _build/bench
 	@$(RUN)/python -m tests.benchmarks $(ARGS)
+
+soak: setup  ## break things for half an hour: kills, malformed inputs, rebuilds, to _build/soak
+	@$(RUN)/python tests/trust/soak.py $(ARGS)
 
 lock: setup  ## pin the newest versions that pyproject.toml allows
 	@$(RUN)/uv pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.12 \

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cartpole_lab.doctor.check import INSTALL, Check, version_of
+from cartpole_lab.session import kernel_cache
 
 
 def python() -> Iterable[Check]:
@@ -133,7 +134,14 @@ def warp_cache() -> Iterable[Check]:
     wp.init()
     folder = Path(wp.config.kernel_cache_dir)
     compiled = sum(1 for _ in folder.glob("wp_*")) if folder.is_dir() else 0
-    if compiled and _writable(folder):
+    if damaged := sorted(kernel_cache.look(folder)):
+        yield Check(
+            "Warp kernels",
+            "optional",
+            f"{len(damaged)} of {compiled} modules in {folder} are damaged, such as {damaged[0][:60]}",
+            "nothing: the next run removes them and compiles them again, which takes some seconds",
+        )
+    elif compiled and _writable(folder):
         yield Check("Warp kernels", "ok", f"{compiled} modules compiled in {folder}")
     elif not _writable(next(path for path in (folder, *folder.parents) if path.is_dir())):
         yield Check(

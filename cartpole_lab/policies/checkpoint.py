@@ -181,6 +181,8 @@ def _entries(data: bytes) -> tuple[dict[str, Any], bytes | None]:
         if members and members[0].file_size > LARGEST_MEANING:
             raise ValueError(f"its settings take {members[0].file_size} bytes")
         member = archive.read(members[0]) if members else None
+        if (bad := archive.testzip()) is not None:  # PyTorch does not look at the sums
+            raise ValueError(f"its part {bad!r} is damaged: the sum is another")
         if "policy.pth" in archive.namelist():
             data = archive.read("policy.pth")
             return {"sb3": torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)}, member

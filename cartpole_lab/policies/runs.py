@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import sys
+import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -75,7 +77,7 @@ class Run:
             if not isinstance(manifest["library"], str) or not isinstance(manifest["task"], str):
                 raise TypeError("library")
             datetime.fromisoformat(manifest["created_at"])
-        except (OSError, KeyError, TypeError, ValueError) as error:
+        except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise UserError(
                 f"folder {str(log_dir)!r} is not the folder of a run: it has no run.json that says so"
             ) from error
@@ -129,7 +131,7 @@ class Run:
         try:
             with np.load(file, allow_pickle=False) as arrays:
                 return {name: arrays[name] for name in arrays.files}
-        except (OSError, ValueError, EOFError) as error:
+        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
             raise UserError(f"curve {str(file)!r} cannot be read ({error})") from error
 
     @property
@@ -224,7 +226,7 @@ class Run:
     def _json(self, name: str) -> dict[str, Any] | None:
         try:
             data = json.loads((self.log_dir / name).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
         return data if isinstance(data, dict) else None
 

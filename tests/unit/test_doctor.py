@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -120,3 +121,14 @@ def test_a_library_of_another_version_is_not_ok(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(features, "version_of", lambda name: "1.4.0" if name == "skrl" else real(name))
     found = {check.name: check for check in features.libraries()}["--rl_library skrl"]
     assert found.status == "optional" and "skrl 1.4.0, expected >=2.1" in found.found
+
+
+def test_a_damaged_kernel_is_seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import warp as wp
+
+    (tmp_path / "wp_module_1").mkdir()
+    (tmp_path / "wp_module_1" / "wp_module_1.cpu.o").write_bytes(b"\x7fELF cut")
+    wp.init()
+    monkeypatch.setattr(wp.config, "kernel_cache_dir", str(tmp_path))
+    [check] = machine.warp_cache()
+    assert check.status == "optional" and "1 of 1 modules" in check.found and "compiles them again" in check.needed_for

@@ -1,0 +1,55 @@
+"""A thousand malformed inputs and more: no traceback, nothing hangs, nothing is overwritten, no nonsense is taken."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+from pathlib import Path
+
+import malformed
+import pytest
+import torch
+
+from cartpole_lab.policies.checkpoint import open_checkpoint
+from cartpole_lab.training import TrainingRun, train
+
+SIZE = int(os.environ.get("CARTPOLE_LAB_SOAK", "1"))
+"""How many times as many inputs: `make soak` takes more."""
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, TrainingRun]:
+    """One update of each library."""
+    few = {"num_envs": 16, "device": "cpu", "progress": False, "eval_episodes": 16, "eval_interval": 0}
+    return {
+        library: train(**few, rl_library=library, max_iterations=1, log_root=tmp_path_factory.mktemp(library))
+        for library in ("rl_games", "rsl_rl", "skrl", "sb3")
+    }
+
+
+def test_malformed_inputs_are_refused_in_a_line(runs: dict[str, TrainingRun], tmp_path: Path) -> None:
+    draw = random.Random(20)
+    bare = tmp_path / "bare.pth"
+    torch.save(dict(open_checkpoint(runs["rl_games"].checkpoint).state), bare)
+    settings = runs["rl_games"].log_dir / "params" / "agent.yaml"
+    files = {library: run.checkpoint for library, run in runs.items()}
+    table = malformed.run(
+        itertools.chain(
+            malformed.flags(tmp_path, draw),
+            malformed.words(draw, 150 * SIZE),
+            malformed.checkpoints(files, tmp_path, draw, 50 * SIZE),
+            malformed.run_folders(runs["rl_games"].log_dir, draw, 8 * SIZE),
+            malformed.agent_yaml(bare, settings, draw, 40 * SIZE),
+            malformed.answers(),
+            malformed.progress(),
+        )
+    )
+    if out := os.environ.get("CARTPOLE_LAB_MALFORMED"):
+        malformed.write_table(table, Path(out))
+    if out := os.environ.get("CARTPOLE_LAB_MALFORMED"):
+        Path(out + ".wrong").write_text("\n".join(f"{k}: {w}" for k, c in table.items() for w in c.wrong))
+    wrong = {kind: count.wrong[:8] for kind, count in table.items() if count.wrong}
+    assert not wrong, wrong
+    assert sum(count.inputs for count in table.values()) >= 1000
+    assert all(count.refused or kind == "progress" for kind, count in table.items())
