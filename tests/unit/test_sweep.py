@@ -63,7 +63,15 @@ def written(folder: Path) -> dict[str, float]:
 def trainers(process: subprocess.Popen) -> list[psutil.Process]:
     """Processes below a sweep's that run trials."""
     below = psutil.Process(process.pid).children(recursive=True)
-    return [one for one in below if one.is_running() and "ray::ResourceTrainable" in "".join(one.cmdline())]
+    return [one for one in below if "ray::ResourceTrainable" in words_of(one)]
+
+
+def words_of(process: psutil.Process) -> str:
+    """The words of a process; none for one that has ended."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
 
 
 @pytest.fixture(scope="module")
@@ -75,12 +83,12 @@ def survived(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     first = start(root, f"{WEIGHT}=-0.5,-1", "--seeds", "0..2", *FLAGS, "--name", "one")
     until(lambda: written(folder), first)
     below = psutil.Process(first.pid).children(recursive=True)
-    seen["children"] = [" ".join(one.cmdline()) for one in below]
+    seen["children"] = [words_of(one) for one in below]
     seen["listening"] = {at.laddr.ip for one in below for at in one.connections() if at.status == "LISTEN"}
     first.kill()
     first.communicate()
     psutil.wait_procs(below, timeout=60)
-    seen["left"] = [one.pid for one in below if one.is_running()]
+    seen["left"] = [words for one in below if (words := words_of(one))]
     seen["after_kill"] = written(folder)
 
     second = start(root, "--resume", "one")
