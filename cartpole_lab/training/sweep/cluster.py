@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import shutil
+import socket
 import sys
 import tempfile
 import warnings
@@ -46,6 +47,23 @@ _token: list[str] = []
 """The word that lets a process into this process's own Ray; other users of the machine do not have it."""
 
 
+def _see_that_somebody_listens(address: str) -> None:
+    """Ask for a connection first: Ray would try for minutes.
+
+    Raises:
+        UserError: There is none at an address that is a host and a port.
+    """
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        return  # auto, or an address of Ray's client
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise UserError(
+            f"no Ray cluster at {address!r} ({error}): start one with ray start --head, or leave --address out"
+        ) from error
+
+
 def _choose_who_may_enter(options: SweepOptions) -> None:
     """Ask for a token, for a Ray of this machine's own. Ray reads that once in a process, when it is imported.
 
@@ -58,6 +76,7 @@ def _choose_who_may_enter(options: SweepOptions) -> None:
                 f"this process has had a Ray of its own and cannot join {options.address!r} any more: use another "
                 "process, in a notebook restart the kernel"
             )
+        _see_that_somebody_listens(options.address)
         if options.address.rpartition(":")[0] in ("127.0.0.1", "localhost", "[::1]"):
             os.environ.update(LOOPBACK)
         return
