@@ -81,12 +81,20 @@ def _do(work: Callable[[], Any], send: Connection) -> None:
     """Body of a copy. It leaves without a farewell: exits, files and widgets are the business of the original."""
     try:
         try:
+            _on_one_thread()
             answer = pickle.dumps((work(), None))  # not send(), with which PyTorch would share its memory
         except Exception as error:
             answer = pickle.dumps((None, error))
         send.send_bytes(answer)
     finally:
         os._exit(0)
+
+
+def _on_one_thread() -> None:
+    """A copy has one thread. PyTorch's other ones stayed behind, and OpenMP would wait for them for ever."""
+    import torch
+
+    torch.set_num_threads(1)
 
 
 def _result[Result](work: Callable[[], Result], pipe: Connection) -> Result:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 
 import pytest
@@ -51,3 +52,18 @@ def test_nobody_waits_for_a_result_that_nobody_asks_for() -> None:
 
     with started([work]):
         pass
+
+
+def test_a_copy_of_a_process_that_computed_with_two_threads_computes_too() -> None:
+    """A training with a camera in it has two. In a process of its own, so that waiting for ever ends."""
+    code = """
+import torch
+from cartpole_lab.speed.forked_process import started
+torch.set_num_threads(2)
+numbers = torch.rand(512, 512)
+there = numbers @ numbers
+with started([lambda: (numbers @ numbers).numpy()]) as results:
+    assert torch.allclose(torch.as_tensor(results[0]()), there)
+assert torch.get_num_threads() == 2
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
