@@ -168,9 +168,10 @@ def check_update(
         NotFinite: They are not.
     """
     for name, loss in losses.items():
-        if not math.isfinite(float(loss)):
+        number = float(loss.detach() if isinstance(loss, torch.Tensor) else loss)
+        if not math.isfinite(number):
             why = f"the update of epoch {epoch} has spoilt the network: lower the learning rate"
-            raise NotFinite(f"the {name} loss", None, float(loss), step, why)
+            raise NotFinite(f"the {name} loss", None, number, step, why)
     for name, weight in weights:
         if weight.is_floating_point() and not math.isfinite(float(weight.detach().sum())) and not _all_finite(weight):
             value = float(weight[~torch.isfinite(weight)].flatten()[0])

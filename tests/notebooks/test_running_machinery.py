@@ -176,11 +176,11 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_lesson_runs_in_this_environment(elsewhere: Path, run_cells) -> None:
-    looks = "import sys, os, yaml, numpy, matplotlib, cartpole_lab; print(sys.executable, os.environ['PYTHONPATH'])"
-    more = "print('leaked' in globals(), matplotlib.rcParams['lines.linewidth'], sep='\\n')"
-    run, _ = run_cells(("", f"{looks}; {more}"))
+    looks = "import sys, os, yaml, numpy, matplotlib, cartpole_lab"
+    found = "sys.executable, os.environ['PYTHONPATH'], 'leaked' in globals(), matplotlib.rcParams['lines.linewidth']"
+    run, _ = run_cells(("", f"{looks}; print({found}, sep='\\n')"))
     assert run.problems == () and run.noise == ()
-    text = output_text(nbformat.read(run.executed, as_version=4).cells[1]).splitlines()
+    text = output_text(nbformat.read(run.executed, as_version=4).cells[1]).strip().splitlines()
     assert text == [sys.executable, str(paths.ROOT), "False", "1.5"]
     assert os.environ["PYTHONPATH"] == str(elsewhere), "this process's own variables stay as they were"
 
