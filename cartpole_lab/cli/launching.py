@@ -114,10 +114,11 @@ def launch(options: TrainOptions, more: Sequence[str] = ()) -> int:
 
 def _told(failures: dict[int, Any], folder: Path, options: TrainOptions) -> int:
     """Say why a training ended, unless its first process has; return the exit code."""
-    first = failures.get(0)
-    if first is not None and first.exitcode > 0 and first.exitcode != LOST:
+    first, stopped = failures.get(0), 128 + signal.SIGTERM  # torchrun stops those that are left
+    causes = [failure for failure in failures.values() if failure.exitcode not in (LOST, stopped)]
+    if first is not None and first.exitcode > 0 and (first in causes or (first.exitcode == stopped and not causes)):
         return first.exitcode
-    failed = min((f for f in failures.values() if f.exitcode != LOST), key=lambda f: f.timestamp, default=first)
+    failed = min(causes, key=lambda failure: failure.timestamp, default=first)
     assert failed is not None
     process = next(rank for rank, failure in failures.items() if failure is failed)
     if failed.exitcode < 0:

@@ -12,12 +12,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
 import pytest
 
-from cartpole_lab.cli.launching import count, words_of
+from cartpole_lab.cli.launching import _told, count, words_of
 from cartpole_lab.errors import UserError
 from cartpole_lab.policies.checkpoint import read_checkpoint
 from cartpole_lab.training.distributed import part_of, rank
@@ -170,6 +171,15 @@ def test_a_training_of_which_one_process_dies_ends_in_a_line(tmp_path: Path) -> 
     assert read_checkpoint(newest)["epoch"] >= 2
     assert not list((tmp_path / "temporary").glob("cartpole_lab*"))
     assert not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in processes.values())
+
+
+def test_the_cause_is_told_and_not_what_followed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """torchrun stops the first process, at times before that has missed the other one."""
+    killed, followed = SimpleNamespace(exitcode=-9, timestamp=1), SimpleNamespace(exitcode=143, timestamp=2)
+    assert _told({0: followed, 1: killed}, tmp_path, TrainOptions()) == 1
+    assert "process 1 of this training was ended by SIGKILL" in capsys.readouterr().err
+    assert _told({0: followed, 1: followed}, tmp_path, TrainOptions()) == 143
+    assert capsys.readouterr().err == ""
 
 
 def test_ctrl_c_ends_all_processes_with_what_they_have_learned(tmp_path: Path) -> None:

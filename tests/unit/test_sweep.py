@@ -180,7 +180,7 @@ def test_results_of_a_sweep_that_survived(survived: dict[str, Any]) -> None:
 
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[Any]:
-    """Two Ray nodes on this machine's loopback, one trial at a time each."""
+    """Two Ray nodes on this machine's loopback, one trial at a time each, and a head that takes none."""
     from cartpole_lab.training.sweep.cluster import LOOPBACK, SETTINGS
 
     ours = {**SETTINGS, **LOOPBACK}
@@ -188,14 +188,9 @@ def nodes() -> Iterator[Any]:
     os.environ.update(ours)
     from ray.cluster_utils import Cluster
 
-    here = {
-        "num_cpus": 1,
-        "include_dashboard": False,
-        "object_store_memory": 80 * 2**20,
-        "node_ip_address": "127.0.0.1",
-    }
-    cluster = Cluster(initialize_head=True, head_node_args=here)
-    cluster.second = cluster.add_node(num_cpus=1, object_store_memory=80 * 2**20, node_ip_address="127.0.0.1")
+    here = {"object_store_memory": 80 * 2**20, "node_ip_address": "127.0.0.1"}
+    cluster = Cluster(initialize_head=True, head_node_args={**here, "num_cpus": 0, "include_dashboard": False})
+    cluster.workers = [cluster.add_node(num_cpus=1, **here) for _ in range(2)]
     yield cluster
     cluster.shutdown()
     for name, value in before.items():
@@ -243,11 +238,14 @@ def test_optuna_is_told_the_mean_over_the_seeds(nodes: Any, tmp_path: Path) -> N
 def test_two_nodes_take_trials_both_and_one_may_die(nodes: Any, tmp_path: Path) -> None:
     folder = tmp_path / "two"
 
-    def kill_the_second() -> None:
-        until(lambda: len({json.loads(path.read_text())["node"] for path in (folder / "trials").glob("*.json")}) == 2)
-        nodes.remove_node(nodes.second)
+    def kill_one() -> None:
+        import ray
 
-    killer = threading.Thread(target=kill_the_second)
+        until(lambda: len({json.loads(path.read_text())["node"] for path in (folder / "trials").glob("*.json")}) == 2)
+        joined = ray._private.worker.global_worker.node.raylet_socket_name  # Ray chooses: any node of this machine
+        nodes.remove_node(next(node for node in nodes.workers if node.raylet_socket_name != joined))
+
+    killer = threading.Thread(target=kill_one)
     killer.start()
     done = sweep(
         None,
