@@ -109,9 +109,7 @@ def speed(figures: dict[str, Any]) -> str:
     return text + _machine(figures)
 
 
-def seeds(figures: dict[str, Any]) -> str:
-    """Return, time-outs and wall time of each seed, and their mean and spread."""
-    runs = figures["solved_runs"]
+def _seed_lines(runs: list[dict[str, Any]]) -> list[str]:
     lines = ["| seed | return | time-outs | epochs | seconds from cold start to solved |"]
     lines += ["| ---: | ---: | ---: | ---: | ---: |"]
     for run in runs:
@@ -119,6 +117,13 @@ def seeds(figures: dict[str, Any]) -> str:
             f"| {run['seed']} | {run['mean_return']:.3f} | {100 * run['timeout_share']:.2f} % "
             f"| {run['epochs']} | {run['solved_s']:.1f} |"
         )
+    return lines
+
+
+def seeds(figures: dict[str, Any]) -> str:
+    """Return, time-outs and wall time of each seed, and their mean and spread."""
+    runs = figures["solved_runs"]
+    lines = _seed_lines(runs)
     columns = [[run[key] for run in runs] for key in ("mean_return", "timeout_share", "epochs", "solved_s")]
     mean, spread = zip(
         *((statistics.mean(c), statistics.stdev(c) if len(c) > 1 else 0.0) for c in columns), strict=True
@@ -176,13 +181,7 @@ def speed_gpu(parts: dict[str, Any]) -> str:
 def seeds_gpu(found: dict[str, Any]) -> str:
     """Return, time-outs and wall time of each seed on a GPU."""
     runs = [run for run in found["result"]["ours"] if "failed" not in run]
-    lines = ["| seed | return | time-outs | epochs | seconds from cold start to solved |"]
-    lines += ["| ---: | ---: | ---: | ---: | ---: |"]
-    for run in runs:
-        lines.append(
-            f"| {run['seed']} | {run['mean_return']:.3f} | {100 * run['timeout_share']:.2f} % "
-            f"| {run['epochs']} | {run['solved_s']:.1f} |"
-        )
+    lines = _seed_lines(runs)
     middle = statistics.median(run["solved_s"] for run in runs)
     solved = f"{len(runs)} of {len(found['result']['ours'])} seeds solved, in {middle:.1f} s in the middle. "
     return "\n".join(lines) + "\n\n" + solved + _gpu_machine(found)

@@ -55,6 +55,13 @@ def section(text: str, heading: str) -> str:
     return match[1] if match else ""
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")), ids=lambda path: path.stem)
+def test_a_heading_is_a_title_and_not_a_paragraph(path: Path) -> None:
+    """A paragraph that lost the empty line above it becomes part of the heading, and of every table of contents."""
+    headings = re.findall(r"^#+ .*", prose_without_code(nbformat.read(path, as_version=4)), flags=re.M)
+    assert headings and not [one for one in headings if len(one) > 72 or "](" in one or re.search(r" min\) .", one)]
+
+
 def test_every_lesson_of_the_table_of_contents_exists() -> None:
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
     files = [entry["file"] for part in toc["parts"] for entry in part["chapters"]]

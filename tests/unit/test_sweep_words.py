@@ -6,6 +6,7 @@ import dataclasses
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ import pytest
 from cartpole_lab.errors import UserError
 from cartpole_lab.training.flags import HONOURED
 from cartpole_lab.training.options import TrainOptions
-from cartpole_lab.training.sweep import engine, options, ranking, report, words
+from cartpole_lab.training.progress import ProgressLine
+from cartpole_lab.training.sweep import engine, following, options, ranking, report, words
 from cartpole_lab.training.sweep.options import NOT_FOR_TRIALS, SweepOptions, seeds_of
 from cartpole_lab.training.sweep.plan import Plan
 from cartpole_lab.training.sweep.records import MEASURED, Record, read_record, read_records, table, write_table
@@ -315,3 +317,15 @@ def test_a_seed_that_ends_early_keeps_its_last_value_in_the_mean(tmp_path: Path)
     x, y = report.steps_and_returns({**short, "episode_s": np.array([2.5]), "whole_episode_s": np.array([5.0])}, False)
     np.testing.assert_allclose(x, [1.0, 2.0])
     np.testing.assert_allclose(y, [2.0, 6.0])  # a cut episode pays as if it had lasted
+
+
+def test_the_time_left_runs_down_between_trials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    now = 0.0
+    monkeypatch.setattr(following.time, "time", lambda: now)
+    follower = following.Follower(plan(seeds="0..3"), tmp_path, ProgressLine(False))
+    follower._trials = [SimpleNamespace(status="RUNNING") for _ in range(4)]
+    assert "left" not in follower.text()
+    now, follower._trials[0].status = 20.0, "TERMINATED"
+    assert follower.text().endswith("about 60 s left")
+    now = 35.0
+    assert follower.text().endswith("about 45 s left")

@@ -55,6 +55,7 @@ class Follower:
         """What to say if the disk is full."""
         self._trials: Sequence[Any] = ()
         self._began, self._looked, self._done_before = time.time(), 0.0, -1
+        self._new, self._last = 0, self._began
         self._best: Record | None = None
 
     def step_done(self, trials: list[Any]) -> None:
@@ -86,9 +87,11 @@ class Follower:
             best = f"{label(self._best.setting)}, seed {self._best.seed}"
             parts.append(f"best return so far {self._best.score:.3f} ({best})")
         new = len(done) - self._done_before
-        if new > 0:
-            left = (time.time() - self._began) / new * (total - len(done))
-            parts.append(f"about {_span(left)} left")
+        if new != self._new:
+            self._new, self._last = new, time.time()
+        if new > 0:  # as of the last trial that was done, so that it runs down until the next one is
+            left = (self._last - self._began) / new * (total - len(done)) - (time.time() - self._last)
+            parts.append(f"about {_span(max(left, 1.0))} left")
         return "; ".join(parts)
 
     def lost(self) -> dict[str, str]:
