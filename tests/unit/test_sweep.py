@@ -185,8 +185,9 @@ def nodes() -> Iterator[Any]:
 
     ours = {**SETTINGS, **LOOPBACK}
     before = {name: os.environ.get(name) for name in ours}
+    from ray.cluster_utils import Cluster  # before the settings that Ray reads once, as a notebook may have done
+
     os.environ.update(ours)
-    from ray.cluster_utils import Cluster
 
     here = {"object_store_memory": 80 * 2**20, "node_ip_address": "127.0.0.1"}
     cluster = Cluster(initialize_head=True, head_node_args={**here, "num_cpus": 0, "include_dashboard": False})
@@ -236,28 +237,38 @@ def test_optuna_is_told_the_mean_over_the_seeds(nodes: Any, tmp_path: Path) -> N
 
 
 def test_two_nodes_take_trials_both_and_one_may_die(nodes: Any, tmp_path: Path) -> None:
-    folder = tmp_path / "two"
+    folder, over = tmp_path / "two", threading.Event()
 
     def kill_one() -> None:
         import ray
 
-        until(lambda: len({json.loads(path.read_text())["node"] for path in (folder / "trials").glob("*.json")}) == 2)
+        until(
+            lambda: (
+                over.is_set()
+                or len({json.loads(path.read_text())["node"] for path in (folder / "trials").glob("*.json")}) == 2
+            )
+        )
+        if over.is_set():
+            return
         joined = ray._private.worker.global_worker.node.raylet_socket_name  # Ray chooses: any node of this machine
         nodes.remove_node(next(node for node in nodes.workers if node.raylet_socket_name != joined))
 
     killer = threading.Thread(target=kill_one)
     killer.start()
-    done = sweep(
-        None,
-        [f"{WEIGHT}=-0.5,-1"],
-        seeds="0..4",
-        address=nodes.address,
-        log_root=tmp_path,
-        name="two",
-        progress=False,
-        **SMALL,
-    )
-    killer.join()
+    try:
+        done = sweep(
+            None,
+            [f"{WEIGHT}=-0.5,-1"],
+            seeds="0..4",
+            address=nodes.address,
+            log_root=tmp_path,
+            name="two",
+            progress=False,
+            **SMALL,
+        )
+    finally:
+        over.set()
+        killer.join()
     assert len(done.table) == 10 and done.failed == 0
     assert done.table["node"].nunique() == 2
     kept = done.table.drop(columns=list(MEASURED))

@@ -77,8 +77,6 @@ def _choose_who_may_enter(options: SweepOptions) -> None:
                 "process, in a notebook restart the kernel"
             )
         _see_that_somebody_listens(options.address)
-        if options.address.rpartition(":")[0] in ("127.0.0.1", "localhost", "[::1]"):
-            os.environ.update(LOOPBACK)
         return
     if not _token and "ray" not in sys.modules:
         _token.append(secrets.token_hex(32))
@@ -130,10 +128,11 @@ def cluster(options: SweepOptions, plan: Plan) -> Iterator[None]:
                     _temp_dir=f"{temporary}/ray",
                 )
             else:
-                ray.init(address=options.address, log_to_driver=False, logging_level=logging.CRITICAL)
+                with _loopback_as_it_is(options.address):
+                    ray.init(address=options.address, log_to_driver=False, logging_level=logging.CRITICAL)
     except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError) as error:
         _leave(ray, temporary)
-        reason = " ".join(str(error).split())[:160]
+        reason = " ".join(str(error).split())[:160] or type(error).__name__
         if options.address is None:
             raise UserError(f"Ray could not be started on this machine: {reason}") from error
         raise UserError(
@@ -143,6 +142,26 @@ def cluster(options: SweepOptions, plan: Plan) -> Iterator[None]:
         yield
     finally:
         _leave(ray, temporary)
+
+
+@contextlib.contextmanager
+def _loopback_as_it_is(address: str) -> Iterator[None]:
+    """In the block an address on this machine's loopback is taken for what it says, by Ray's processes too.
+
+    Ray reads the setting once, when it is imported, which a notebook or a test may have done long before: without this
+    it asks this machine's outer address for minutes, where nobody listens.
+    """
+    if address.rpartition(":")[0] not in ("127.0.0.1", "localhost", "[::1]"):
+        yield
+        return
+    from ray._private import ray_constants
+
+    os.environ.update(LOOPBACK)
+    before, ray_constants.ENABLE_RAY_CLUSTER = ray_constants.ENABLE_RAY_CLUSTER, False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
 
 
 @contextlib.contextmanager

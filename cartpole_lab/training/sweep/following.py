@@ -15,7 +15,7 @@ from ray import tune
 from cartpole_lab.errors import UserError
 from cartpole_lab.training.progress import ProgressLine
 from cartpole_lab.training.sweep.plan import Plan
-from cartpole_lab.training.sweep.records import Record, read_record
+from cartpole_lab.training.sweep.records import Record, read_record, read_records
 from cartpole_lab.training.sweep.words import file_name, label
 
 LEAST_SPACE = 8 * 2**20
@@ -56,7 +56,8 @@ class Follower:
         self._trials: Sequence[Any] = ()
         self._began, self._looked, self._done_before = time.time(), 0.0, -1
         self._new, self._last = 0, self._began
-        self._best: Record | None = None
+        done = read_records(folder, plan)  # of a sweep that is gone on with
+        self._best: Record | None = max(done, key=_score, default=None)
 
     def step_done(self, trials: list[Any]) -> None:
         """Show where the sweep stands, once a second."""
