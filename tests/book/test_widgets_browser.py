@@ -123,6 +123,20 @@ def address(request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
         running.shutdown()
 
 
+STORE_READS_IN_TWENTY_FRAMES = """() => new Promise((done) => {
+  const root = document.querySelector('#playground .cl'), first = Number(root.dataset.frames);
+  const get = Storage.prototype.getItem;
+  let reads = 0;
+  Storage.prototype.getItem = function (...key) { reads += 1; return get.apply(this, key); };
+  const look = () => {
+    if (Number(root.dataset.frames) < first + 20) return requestAnimationFrame(look);
+    Storage.prototype.getItem = get;
+    done(reads);
+  };
+  look();
+})"""
+
+
 class Visit:
     """An open page, and what went wrong on it."""
 
@@ -320,6 +334,7 @@ def test_epochs_carts_and_network_of_a_training(browser: Any, address: str) -> N
     page.get_by_role("button", name="Push ▶").click()
     page.wait_for_timeout(200)
     assert drawn.evaluate("(c) => c.toDataURL()") != before
+    assert page.evaluate(STORE_READS_IN_TWENTY_FRAMES) == 0, "policies of this tab are parsed for every picture"
     visit.context.close()
     assert visit.problems == []
 

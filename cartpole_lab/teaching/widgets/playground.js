@@ -43,7 +43,8 @@ export default {
     const game = () => ({ ...GAME, ...model.get("game") });
     const mode = () => model.get("policy");
     const level = () => (mode() === DRIVE ? LEVELS[game().level - 1] ?? null : null);
-    const everyone = () => [...model.get("policies"), ...trainedHere()];
+    let here = trainedHere(); // read when they change: a picture asks for them many times
+    const everyone = () => [...model.get("policies"), ...here];
     const entry = (name) => everyone().find((q) => q.name === name) ?? null;
     /** The weights behind a name: of the epoch that is looked at, if it is a training. */
     const net = (name = mode()) => {
@@ -81,6 +82,7 @@ export default {
       select.value = value;
     };
     const meet = () => { // who there is to choose from; a policy that was trained on this page wants to drive
+      here = trainedHere();
       fill(who, drivers(), mode());
       fill(against, [["", "nobody beside it"], ...drivers().filter(([key]) => key !== DRIVE && key !== NOBODY).map(([key, text]) => [key, `beside: ${text}`])], game().rival);
       fill(which, levelNames(), String(game().level));
