@@ -28,7 +28,7 @@ _HOME = {
     "TrainOptions": "training",
     "sweep": "training.sweep",
     "evaluate": "evaluation",
-    "Evaluation": "evaluation",
+    "Evaluation": "evaluation_result",
     "load_policy": "policies",
     "Run": "policies",
     "find_runs": "policies",

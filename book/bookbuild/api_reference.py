@@ -27,10 +27,12 @@ _PAGES: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
         "Python: train and measure",
         (
             ("training/rl_games_train", "Train"),
+            ("training/training_run", "What a training leaves behind"),
             ("training/options", "What a training can be told"),
             ("training/sweep/engine", "Many seeds, many settings"),
             ("training/sweep/options", "What a sweep can be told"),
             ("evaluation", "Measure a policy"),
+            ("evaluation_result", "What was measured"),
             ("training/progress", "Learning curves"),
             ("video/rollout", "Rollouts"),
             ("video/film", "Films"),

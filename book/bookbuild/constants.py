@@ -75,7 +75,7 @@ def measured_records() -> dict[str, str]:
 def package_constants() -> set[float]:
     """Numbers of the task, its physics, its agents and the mark for solved, and what follows from the clock."""
     files = [*(paths.PACKAGE / "tasks").glob("*.py"), *(paths.PACKAGE / "physics").glob("*.py")]
-    files += [*(paths.PACKAGE / "tasks" / "agents").glob("*.py"), paths.PACKAGE / "evaluation.py"]
+    files += [*(paths.PACKAGE / "tasks" / "agents").glob("*.py"), *paths.PACKAGE.glob("evaluation*.py")]
     found: set[float] = set()
     for file in files:
         found |= code_constants(file.read_text(encoding="utf-8"))

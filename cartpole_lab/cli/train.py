@@ -15,7 +15,7 @@ from cartpole_lab.training.flags import check_options
 from cartpole_lab.training.options import TrainOptions, add_flags, from_args
 
 if TYPE_CHECKING:
-    from cartpole_lab.training.rl_games_train import TrainingRun
+    from cartpole_lab.training.training_run import TrainingRun
 
 HELP = "train a policy, evaluate it, and film it with --film"
 TAKES_WORDS = True

@@ -11,7 +11,7 @@ from typing import Any
 
 _HOME = {
     "train": "rl_games_train",
-    "TrainingRun": "rl_games_train",
+    "TrainingRun": "training_run",
     "TrainOptions": "options",
     "EpochInfo": "progress",
     "ProgressLine": "progress",

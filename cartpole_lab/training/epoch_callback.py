@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from cartpole_lab.evaluation import Evaluation, live_criterion, run_episodes
+from cartpole_lab.evaluation import live_criterion, run_episodes
+from cartpole_lab.evaluation_result import Evaluation
 from cartpole_lab.files import write_whole
 from cartpole_lab.policies.loading import build_policy
 from cartpole_lab.policies.network import NetworkPolicy

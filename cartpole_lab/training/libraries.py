@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cartpole_lab.errors import UserError
 
 if TYPE_CHECKING:
-    from cartpole_lab.training.rl_games_train import TrainingRun
+    from cartpole_lab.training.training_run import TrainingRun
 
 LIBRARIES = {"rl_games": "rl-games", "rsl_rl": "rsl-rl-lib", "skrl": "skrl", "sb3": "stable-baselines3"}
 """Names that ``--rl_library`` takes, with the package that each needs."""

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import io
-import json
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -20,8 +18,9 @@ from typing import Any
 import numpy as np
 
 from cartpole_lab.errors import UserError
-from cartpole_lab.evaluation import Evaluation, run_episodes
-from cartpole_lab.files import output_in, write_whole
+from cartpole_lab.evaluation import run_episodes
+from cartpole_lab.evaluation_result import Evaluation
+from cartpole_lab.files import output_in
 from cartpole_lab.policies.checkpoint import Checkpoint
 from cartpole_lab.policies.meaning import Meaning
 from cartpole_lab.policies.selectors import find_checkpoint
@@ -36,8 +35,7 @@ from cartpole_lab.training.epoch_callback import CURVE_KEYS, EVAL_KEYS
 from cartpole_lab.training.libraries import LIBRARIES, check_library
 from cartpole_lab.training.library_watch import Learner, LibraryWatch
 from cartpole_lab.training.options import RUNS, VERDICT_SEED, TrainOptions
-from cartpole_lab.training.progress import EpochInfo, ProgressLine, plot_curve
-from cartpole_lab.training.rl_games_train import TrainingRun
+from cartpole_lab.training.progress import EpochInfo, ProgressLine
 from cartpole_lab.training.run_folder import (
     check_start,
     end_track,
@@ -49,6 +47,7 @@ from cartpole_lab.training.run_folder import (
     track,
     write_params,
 )
+from cartpole_lab.training.training_run import TrainingRun, env_to_judge_in
 
 
 def train_library(
@@ -90,7 +89,7 @@ def train_library(
     wall_s_train = time.time() - watch.began
     line.show("evaluating the best checkpoint …")
     facts = _facts(plan, env_cfg, watch)  # of the live environment: 5. the verdict may need another one
-    evaluation = _judge(watch, plan.task, plain_cfg, options, plan.seed)
+    evaluation = _judge(watch, guard, plan.task, plain_cfg, options, plan.seed)
     run = TrainingRun(
         **facts,
         wall_s_total=time.time() - started,
@@ -102,12 +101,8 @@ def train_library(
         largest_action=getattr(guard, "largest_action", None),
     )
     close_env()
-    line.show(
-        f"trained {run.epochs} updates in {run.wall_s_train:.1f} s: evaluated return {evaluation.mean_return:.3f}, "
-        f"{100 * evaluation.timeout_share:.2f} % time-outs of {evaluation.episodes} fresh episodes",
-        keep=True,
-    )
-    write_results(run)
+    line.show(run.headline, keep=True)
+    run.write()
     return run
 
 
@@ -220,28 +215,13 @@ def _facts(plan: _Plan, env_cfg: Any, watch: LibraryWatch) -> dict[str, Any]:
     }
 
 
-def _judge(watch: LibraryWatch, task: str, cfg: Any, options: TrainOptions, seed: int) -> Evaluation:
+def _judge(watch: LibraryWatch, filmed: Any, task: str, cfg: Any, options: TrainOptions, seed: int) -> Evaluation:
     """The best policy over fresh episodes that had no say in choosing it."""
-    policy, env, episodes = watch.finish(), watch.env, options.eval_episodes or 1024
+    policy, episodes = watch.finish(), options.eval_episodes or 1024
     end_track(options)
-    if env.unwrapped.num_envs < min(episodes, 256) or options.video:  # few environments would play many rounds
-        steps = env.unwrapped.common_step_counter
-        cfg.scene.num_envs = episodes
-        with quietly():
-            env = open_env(task, cfg, launcher_args=options.launcher_args)
-        env.unwrapped.common_step_counter = steps  # the curriculum goes by it
+    env = env_to_judge_in(watch.env, filmed, task, cfg, options, episodes)
     with watch.mode():
         return run_episodes(env, policy, episodes=episodes, seed=VERDICT_SEED + seed, side_by_side=True)
-
-
-def write_results(run: TrainingRun) -> None:
-    """Write ``curve.npz``, ``curve.png`` and ``summary.json``."""
-    np.savez(arrays := io.BytesIO(), **run.curve)
-    write_whole(run.log_dir / "curve.npz", arrays.getvalue())
-    line_at = run.evaluation.criterion and run.evaluation.criterion.required_return
-    title = f"{run.task}, {run.library}, seed {run.seed}"
-    plot_curve(run.curve, run.log_dir / "curve.png", title=title, solved_return=line_at)
-    write_whole(run.log_dir / "summary.json", json.dumps(run.summary(), indent=2, allow_nan=False) + "\n")
 
 
 def _seed(asked: int | None, settings: Any) -> int:

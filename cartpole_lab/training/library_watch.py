@@ -13,7 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from cartpole_lab.evaluation import Evaluation, run_episodes
+from cartpole_lab.evaluation import run_episodes
+from cartpole_lab.evaluation_result import Evaluation
 from cartpole_lab.files import save_somewhere
 from cartpole_lab.policies.loading import build_policy
 from cartpole_lab.policies.meaning import Meaning

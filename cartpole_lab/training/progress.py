@@ -18,7 +18,7 @@ from cartpole_lab.files import write_whole
 from cartpole_lab.tasks.success import EPISODE_S, SOLVED_RETURN
 
 if TYPE_CHECKING:
-    from cartpole_lab.evaluation import Evaluation
+    from cartpole_lab.evaluation_result import Evaluation
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def plot_curve(
     the right, on which a second pays as much as on the left.
 
     Args:
-        curve: As in :class:`cartpole_lab.training.rl_games_train.TrainingRun`.
+        curve: As in :class:`cartpole_lab.training.training_run.TrainingRun`.
         path: Where to write a PNG; None to only return the figure.
         title: Title of the figure.
         solved_return: Where to draw the line from which a policy counts as solved; None for a task that says nothing.

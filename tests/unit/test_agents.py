@@ -12,7 +12,7 @@ from cartpole_lab.policies import build_policy, load_policy, open_checkpoint
 from cartpole_lab.policies.meaning import Meaning
 from cartpole_lab.session import env as session
 from cartpole_lab.training import libraries
-from cartpole_lab.training.rl_games_train import TrainingRun
+from cartpole_lab.training.training_run import TrainingRun
 
 TASK = "Isaac-Cartpole-v0"
 OBS = torch.randn(64, 4, generator=torch.Generator().manual_seed(0)) * torch.tensor([1.0, 0.5, 3.0, 6.0])

@@ -17,9 +17,8 @@ import torch
 from cartpole_lab.errors import UserError
 from cartpole_lab.policies import load_policy, open_checkpoint
 from cartpole_lab.session.finite import NotFinite
-from cartpole_lab.training import flags
+from cartpole_lab.training import TrainingRun, flags, train
 from cartpole_lab.training.options import TrainOptions
-from cartpole_lab.training.rl_games_train import TrainingRun, train
 
 OTHERS = ("rsl_rl", "skrl", "sb3")
 OBS = torch.randn(64, 4, generator=torch.Generator().manual_seed(0)) * torch.tensor([1.0, 0.5, 3.0, 6.0])

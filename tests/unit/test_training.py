@@ -16,8 +16,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from cartpole_lab.errors import UserError
 from cartpole_lab.policies import load_policy, read_checkpoint
+from cartpole_lab.training import TrainingRun, train
 from cartpole_lab.training.progress import ProgressLine, plot_curve
-from cartpole_lab.training.rl_games_train import TrainingRun, train
 
 SMALL = {"num_envs": 64, "device": "cpu", "progress": False, "eval_episodes": 64}
 

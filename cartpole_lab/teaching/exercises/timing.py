@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cartpole_lab.teaching.exercises.hints import Hint, says
 
 if TYPE_CHECKING:
-    from cartpole_lab.evaluation import Evaluation
+    from cartpole_lab.evaluation_result import Evaluation
 
 STANDS = 0.85
 """Share of the episodes in which the pole must come to stand."""

@@ -13,7 +13,7 @@ from cartpole_lab.tasks.success import default_weights
 from cartpole_lab.teaching.widgets._base import rounded
 
 if TYPE_CHECKING:
-    from cartpole_lab.training.rl_games_train import TrainingRun
+    from cartpole_lab.training.training_run import TrainingRun
     from cartpole_lab.video.rollout import Rollout
 
 DEFAULT_WEIGHTS = default_weights()

@@ -192,6 +192,6 @@ def check_training(options: TrainOptions) -> int | None:
 
         settle_library(options.rl_library, options.task, options, None)
         return options.max_iterations
-    from cartpole_lab.training.settled import settled
+    from cartpole_lab.training.rl_games_settings import settle
 
-    return int(settled(options, options.task)[4]["params"]["config"]["max_epochs"])
+    return int(settle(options, options.task)[4]["params"]["config"]["max_epochs"])

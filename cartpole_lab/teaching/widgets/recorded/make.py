@@ -15,7 +15,7 @@ from typing import Any
 from cartpole_lab.policies.export import weights_of
 from cartpole_lab.policies.loading import load_policy
 from cartpole_lab.teaching.widgets._data import DEFAULT_WEIGHTS, film_of, summarise
-from cartpole_lab.training.rl_games_train import TrainingRun, train
+from cartpole_lab.training import TrainingRun, train
 from cartpole_lab.video.rollout import record_rollout
 
 HERE = Path(__file__).parent
