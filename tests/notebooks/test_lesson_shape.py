@@ -29,6 +29,7 @@ TAGS = {
     "say",
     "claim",
     "raises-exception",
+    "gallery",
 }
 GENERATED = {"commands", "mdp_terms", "api", "run_times"}
 HEADER = {
