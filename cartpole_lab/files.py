@@ -14,23 +14,98 @@ from cartpole_lab.errors import UserError
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 """Errors of a disk that takes nothing more: it is full, a quota or a limit is reached, it can only be read."""
+CLOSED = (errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP)
+"""Errors of a name that leads nowhere: it is somebody else's, no folder, too long, or goes round in circles."""
 
 
-def write_whole(path: str | Path, data: bytes | str) -> Path:
+def write_whole(path: str | Path, data: bytes | str, *, overwrite: bool = True) -> Path:
     """Write a file under a temporary name beside it, see it onto the disk, then give it its name.
 
     Args:
-        path: The file; its folder must be there. An older file of that name is replaced, whole for whole.
+        path: The file; its folder must be there.
         data: Its content; text is written as UTF-8.
+        overwrite: Whether an older file of that name is replaced, whole for whole.
 
     Raises:
+        UserError: A file of that name is there, and may not be replaced.
         OSError: It cannot be written; nothing is left behind, and an older file is as it was.
     """
     path = Path(path)
     try:
-        return _write_whole(path, data)
+        return _write_whole(path, data, overwrite)
     except OSError as error:  # a full disk does not say which file it was
         raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def check_target(path: str | Path, *, overwrite: bool, keep: Path | None = None, what: str = "out") -> Path:
+    """Return where a file may be written; its folder is made, and tried, so that nothing fails after the work.
+
+    Args:
+        path: The file.
+        overwrite: Whether one that is there may be replaced.
+        keep: A file that never may, such as the checkpoint that is read.
+        what: What names it, for the message.
+
+    Raises:
+        UserError: It is a folder, ``keep``, a file that may not be replaced, or nothing can be written there.
+    """
+    path, said = Path(path), f"{what} {str(path)[:200]!r}"
+    try:
+        if keep is not None and (path.resolve() == keep.resolve() or (path.exists() and path.samefile(keep))):
+            raise UserError(f"{said} is the checkpoint itself: choose another name")
+        if path.is_dir():
+            raise UserError(f"{said} is a folder, expected a file")
+        if path.exists():
+            if not path.is_file():
+                raise UserError(f"{said} is no plain file: choose another name")
+            if not overwrite:
+                force = ", or replace it with --force" if what == "out" else ""
+                raise UserError(f"{said} is there already: choose another name{force}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+        with contextlib.suppress(FileNotFoundError):
+            os.lstat(path)  # too long a name, or one with a zero in it
+    except UserError:
+        raise
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise UserError(f"{said} cannot be written ({why}): choose another name or folder") from error
+    return path
+
+
+def into_place(partial: str | Path, path: Path, *, overwrite: bool) -> None:
+    """Give a file that is whole its name.
+
+    Raises:
+        UserError: A file of that name has come up meanwhile, and may not be replaced.
+    """
+    if not overwrite:
+        try:
+            os.link(partial, path)  # as a rename, but never over another file
+        except FileExistsError as error:
+            raise UserError(f"{str(path)!r} is there already: another command has just written it") from error
+        except OSError:  # a file system without links
+            if path.exists():
+                raise UserError(f"{str(path)!r} is there already: another command has just written it") from None
+        else:
+            os.unlink(partial)
+            return
+    os.replace(partial, path)
+
+
+def free_name(path: Path, *others: str) -> Path:
+    """``path``, or the first of ``<stem>_2``, ``<stem>_3``, … at which neither it nor its ``others`` stand.
+
+    Args:
+        path: The file.
+        *others: Endings of the files that stand beside it, such as ``".png"``.
+    """
+    number, free = 1, path
+    while any(free.with_suffix(ending).exists() for ending in (path.suffix, *others)):
+        number += 1
+        free = path.with_name(f"{path.stem}_{number}{path.suffix}")
+    return free
 
 
 def save_somewhere(path: str | Path, data: bytes) -> Path:
@@ -50,7 +125,7 @@ def save_somewhere(path: str | Path, data: bytes) -> Path:
         raise UserError(f"{path} cannot be written ({error.strerror}): {where}") from error
 
 
-def _write_whole(path: Path, data: bytes | str) -> Path:
+def _write_whole(path: Path, data: bytes | str, overwrite: bool) -> Path:
     handle, partial = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".part", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -58,7 +133,7 @@ def _write_whole(path: Path, data: bytes | str) -> Path:
             file.write(data.encode() if isinstance(data, str) else data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(partial, path)
+        into_place(partial, path, overwrite=overwrite)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(partial)

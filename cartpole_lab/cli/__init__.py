@@ -16,7 +16,7 @@ from cartpole_lab.cli import doctor, evaluate, export, kernel, new, play, sweep,
 from cartpole_lab.cli._common import Parser
 from cartpole_lab.cli.output import forgive
 from cartpole_lab.errors import UserError
-from cartpole_lab.files import DISK
+from cartpole_lab.files import CLOSED, DISK
 from cartpole_lab.training import distributed
 from cartpole_lab.training.stopping import exit_code, stoppable
 
@@ -63,10 +63,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"cartpole-lab {args.command}: error: {' '.join(str(error).split())}", file=sys.stderr)
         return distributed.end(2)
     except OSError as error:
-        if error.errno not in DISK:
+        if error.errno not in DISK and not (error.errno in CLOSED and error.filename):
             raise
-        where = error.filename or "a file"
-        print(f"cartpole-lab {args.command}: error: {where} cannot be written ({error.strerror})", file=sys.stderr)
+        where, how = error.filename or "a file", "written" if error.errno in DISK else "used"
+        print(
+            f"cartpole-lab {args.command}: error: {str(where)[:200]} cannot be {how} ({error.strerror})",
+            file=sys.stderr,
+        )
         return distributed.end(2)
     except Exception as error:
         if distributed.lost_others(error):

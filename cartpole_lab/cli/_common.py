@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,24 +109,40 @@ def film(
     num_envs: int = 9,
     seed: int = 7,
 ) -> Path:
-    """Film a checkpoint, by default into its run's folder; after a training one episode."""
-    from cartpole_lab.policies.export import check_target
-    from cartpole_lab.video.film import record_video
+    """Film a checkpoint, by default into its run's folder under a name that says which and is free; after a training
+    one episode."""
+    from cartpole_lab.files import check_target, free_name
+    from cartpole_lab.video.film import film_name, record_video
 
-    folder = checkpoint.path.resolve().parent
-    folder = folder.parent if (folder.parent / "run.json").is_file() else folder
     if out:
-        check_target(out if out.endswith(".mp4") else f"{out}.mp4", checkpoint.path, force)
+        path = check_target(film_name(out), overwrite=force, keep=checkpoint.path)
+    else:
+        path = free_name(_film_of(checkpoint), ".png")
     return record_video(
         checkpoint,
-        Path(out) if out else folder / "videos" / "play" / "film.mp4",
+        path,
         task_or_cfg=task_or_cfg,
         seconds=seconds,
         num_envs=num_envs,
         seed=seed,
         device=device,
         overrides=words,
+        overwrite=force,
     )
+
+
+def _film_of(checkpoint: Checkpoint) -> Path:
+    """Where the film of a checkpoint goes by default: its name says which one it is, and of which epoch."""
+    from cartpole_lab.policies.runs import Run
+
+    folder, name = checkpoint.path.resolve().parent, checkpoint.path.stem
+    folder = folder.parent if (folder.parent / "run.json").is_file() else folder
+    with contextlib.suppress(UserError):  # a checkpoint on its own is none of a run
+        best = Run.open(folder).best
+        name = "best" if best and best.path.resolve() == checkpoint.path.resolve() else name
+    if checkpoint.epoch is not None and str(checkpoint.epoch) not in re.findall(r"\d+", name):
+        name += f"_epoch_{checkpoint.epoch}"
+    return folder / "videos" / "play" / f"{name}.mp4"
 
 
 def process_start() -> float:

@@ -8,7 +8,9 @@ whose build needs a package index. This one is for a first task: its entry point
 from __future__ import annotations
 
 import argparse
+import os
 import re
+import tempfile
 from pathlib import Path
 
 from cartpole_lab.errors import UserError
@@ -188,10 +190,13 @@ def write_package(name: str, path: Path) -> tuple[Path, str]:
         f"tests/test_{name}.py": _TEST,
     }
     try:
-        for file, text in files.items():
-            target = folder / file
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text.format(**filled), encoding="utf-8")
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{name}.", dir=path) as made:
+            for file, text in files.items():
+                target = Path(made, name, file)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text(text.format(**filled), encoding="utf-8")
+            os.rename(Path(made, name), folder)  # whole or not there
     except OSError as error:
         raise UserError(
             f"folder {str(folder)!r} cannot be written ({error.strerror}): choose another --path"

@@ -22,7 +22,7 @@ _MARKS = {"ok": "ok", "optional": "-", "broken": "NO"}
 
 
 def doctor() -> list[Check]:
-    """Look at everything that the lessons may need. Starts no simulator and asks no server; takes a few seconds."""
+    """Look at everything that the lessons may need. Starts no simulator and asks no server; takes some ten seconds."""
     looks: list[Callable[[], Iterable[Check]]] = [
         machine.python,
         machine.machine,
@@ -31,6 +31,7 @@ def doctor() -> list[Check]:
         machine.locked_versions,
         machine.cuda,
         machine.warp_cache,
+        features.packages_import,
         features.physics,
         features.renderers,
         features.shortcuts,
@@ -44,7 +45,7 @@ def doctor() -> list[Check]:
     checks: list[Check] = []
     with quietly():  # a missing driver is a line of the table, not a warning before it
         for look in looks:
-            checks += _within(LIMIT_S, look)
+            checks += _within(LIMIT_S * (5 if look is features.packages_import else 1), look)
     return checks
 
 

@@ -8,33 +8,40 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from cartpole_lab import shortcuts as switches
-from cartpole_lab.doctor.check import INSTALL, Check, has_module, version_of
+from cartpole_lab.doctor import imports
+from cartpole_lab.doctor.check import INSTALL, Check, version_of
 from cartpole_lab.doctor.machine import requirements
 
 
+def packages_import() -> Iterable[Check]:
+    """Import everything once; what came of it stands in the lines of what needs it."""
+    imports.everything()
+    return ()
+
+
 def physics() -> Iterable[Check]:
-    missing = [name for name in ("newton", "mujoco_warp", "isaaclab_newton") if not has_module(name)]
+    wrong = imports.why_not("newton")
     yield Check(
         "physics=newton_mjwarp",
-        "broken" if missing else "ok",
-        f"missing: {', '.join(missing)}" if missing else f"newton {version_of('newton')}, CPU and CUDA",
+        "broken" if wrong else "ok",
+        wrong or f"newton {version_of('newton')}, CPU and CUDA",
         "every lesson: this is the default",
-        INSTALL if missing else "",
+        INSTALL if wrong else "",
     )
-    missing = [name for name in ("ovphysx", "isaaclab_ov") if not has_module(name)]
-    found = f"ovphysx {version_of('ovphysx')}" if not missing else f"missing: {', '.join(missing)}"
-    fix = 'pip install "isaaclab[ovphysx]==3.0.0"' if missing and sys.platform != "darwin" else ""
-    yield Check("physics=ovphysx", "optional" if missing else "ok", found, "the lesson's comparison with PhysX", fix)
+    wrong = imports.why_not("ovphysx")
+    fix = 'pip install "isaaclab[ovphysx]==3.0.0"' if wrong and sys.platform != "darwin" else ""
+    found = wrong or f"ovphysx {version_of('ovphysx')}"
+    yield Check("physics=ovphysx", "optional" if wrong else "ok", found, "the lesson's comparison with PhysX", fix)
 
 
 def renderers() -> Iterable[Check]:
-    good = has_module("isaaclab_newton.renderers")
+    wrong = imports.why_not("newton_renderer")
     yield Check(
         "renderer=newton_renderer",
-        "ok" if good else "broken",
-        "Newton Warp, CPU and CUDA" if good else "missing",
+        "broken" if wrong else "ok",
+        wrong or "Newton Warp, CPU and CUDA",
         "videos and the camera tasks",
-        "" if good else INSTALL,
+        INSTALL if wrong else "",
     )
 
 
@@ -56,16 +63,19 @@ def shortcuts() -> Iterable[Check]:
 def libraries() -> Iterable[Check]:
     from cartpole_lab.training.libraries import LIBRARIES
 
-    modules = {"sb3": "stable_baselines3"}
     wanted = {item.name: item.specifier for item in requirements("libraries")}
     for library, package in LIBRARIES.items():
-        have = version_of(package) if has_module(modules.get(library, library)) else None
-        good = have is not None and (package not in wanted or wanted[package].contains(have, prereleases=True))
+        have, wrong = version_of(package), imports.why_not(library)
         required, found = library == "rl_games", f"{package} {have}" if have else "not installed"
+        if have and wrong:
+            found += f" does not import: {wrong}"
+        elif have and package in wanted and not wanted[package].contains(have, prereleases=True):
+            found, wrong = f"{found}, expected {wanted[package]}", "another version"
+        good = not wrong
         yield Check(
             f"--rl_library {library}",
             "ok" if good else "broken" if required else "optional",
-            found if good or have is None else f"{found}, expected {wanted[package]}",
+            found,
             "every lesson" if required else f"training with {package}",
             "" if good else INSTALL if required else "pip install 'cartpole-lab[libraries]'",
         )
@@ -73,13 +83,13 @@ def libraries() -> Iterable[Check]:
 
 def features() -> Iterable[Check]:
     for task, package in (("ResNet18", "torchvision"), ("TheiaTiny", "transformers")):
-        good = has_module(package)
+        wrong = imports.why_not(package)
         yield Check(
             f"{task} features",
-            "ok" if good else "optional",
-            f"{package} {version_of(package)}" if good else f"{package} is not installed",
+            "optional" if wrong else "ok",
+            wrong or f"{package} {version_of(package)}",
             f"Isaac-Cartpole-RGB-{task}-v0",
-            "" if good else f"pip install {package}",
+            f"pip install {package}" if wrong else "",
         )
 
 
@@ -131,8 +141,8 @@ def _nvidia_driver() -> str | None:
 
 
 def jupyter() -> Iterable[Check]:
-    if not (has_module("jupyterlab") and has_module("ipykernel")):
-        yield Check("JupyterLab", "optional", "not installed", "stepping through the notebooks", INSTALL)
+    if wrong := imports.why_not("jupyter"):
+        yield Check("JupyterLab", "optional", wrong, "stepping through the notebooks", INSTALL)
         return
     from jupyter_client.kernelspec import KernelSpecManager
 

@@ -58,7 +58,10 @@ class Checkpoint:
     def epoch(self) -> int | None:
         """Epochs that it has been trained for, where the file says so."""
         epoch = self.state.get("epoch", self.state.get("iter"))
-        return None if epoch is None else int(epoch)
+        try:
+            return int(epoch)
+        except (TypeError, ValueError, OverflowError, RuntimeError):  # none, or no number
+            return None
 
 
 def open_checkpoint(path: str | Path, *, agent_cfg: str | Path | None = None, task: str | None = None) -> Checkpoint:

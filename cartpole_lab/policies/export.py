@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from cartpole_lab.errors import UserError
-from cartpole_lab.files import write_whole
+from cartpole_lab.files import check_target, write_whole
 from cartpole_lab.policies.checkpoint import Checkpoint
 from cartpole_lab.policies.loading import load_policy
 from cartpole_lab.policies.network import NetworkPolicy
@@ -48,11 +48,11 @@ def export_weights(
     """
     opened = open_any(checkpoint)
     if path is not None:
-        check_target(path, opened.path, overwrite)
+        check_target(path, overwrite=overwrite, keep=opened.path)
     weights = weights_of(load_policy(opened))
     if path is not None:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, json.dumps(weights, separators=(",", ":"), allow_nan=False) + "\n")
+        text = json.dumps(weights, separators=(",", ":"), allow_nan=False) + "\n"
+        write_whole(path, text, overwrite=overwrite)
     return weights
 
 
@@ -102,22 +102,6 @@ def _short(values: torch.Tensor) -> Any:
     return trim(values.detach().cpu().double().tolist())
 
 
-def check_target(path: str | Path, checkpoint: Path, overwrite: bool) -> Path:
-    """Return where an export may be written.
-
-    Raises:
-        UserError: It is the checkpoint itself, or a file that is there and may not be replaced.
-    """
-    path = Path(path)
-    if path.resolve() == checkpoint.resolve() or (path.exists() and path.samefile(checkpoint)):
-        raise UserError(f"out {str(path)!r} is the checkpoint itself: choose another name")
-    if path.is_dir():
-        raise UserError(f"out {str(path)!r} is a folder, expected a file")
-    if path.exists() and not overwrite:
-        raise UserError(f"out {str(path)!r} is there already: choose another name, or replace it with --force")
-    return path
-
-
 def export_onnx(checkpoint: str | Path | Checkpoint | Run, path: str | Path, *, overwrite: bool = True) -> Path:
     """Write a checkpoint's policy as ONNX and hold it against ONNX Runtime.
 
@@ -137,9 +121,8 @@ def export_onnx(checkpoint: str | Path | Checkpoint | Run, path: str | Path, *, 
         RuntimeError: ONNX Runtime answers differently by more than :data:`ONNX_TOLERANCE`; nothing is written.
     """
     opened = open_any(checkpoint)
-    path = check_target(path, opened.path, overwrite)
+    path = check_target(path, overwrite=overwrite, keep=opened.path)
     policy = load_policy(opened)
-    path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "policy.onnx"
         probe = _write_onnx(policy, made)
@@ -148,7 +131,7 @@ def export_onnx(checkpoint: str | Path | Checkpoint | Run, path: str | Path, *, 
             raise RuntimeError(
                 f"ONNX answers up to {worst:.2e} off the checkpoint, expected {ONNX_TOLERANCE:.0e} or less: not written"
             )
-        return write_whole(path, made.read_bytes())
+        return write_whole(path, made.read_bytes(), overwrite=overwrite)
 
 
 def _write_onnx(policy: NetworkPolicy, path: Path) -> torch.Tensor:

@@ -51,8 +51,8 @@ def policy_from_weights(weights: Mapping[str, Any], name: str = "these weights")
             raise UserError(f"{where}.weight has shape {tuple(weight.shape)}, expected ({len(bias)}, {inputs})")
         matrices.append((weight, bias))
     found = [layer.get("activation") for layer in layers]
-    if any(name is not None and name not in ACTIVATIONS for name in found):
-        raise UserError(f"{name}: activations are {found}, expected one of {', '.join(ACTIVATIONS)}, or none")
+    if any(kind is not None and (not isinstance(kind, str) or kind not in ACTIVATIONS) for kind in found):
+        raise UserError(f"{name}: activations are {str(found)[:80]}, expected one of {', '.join(ACTIVATIONS)}, or none")
     parts: list[nn.Module] = []
     for (weight, bias), activation in zip(matrices, found, strict=True):
         dense = nn.Linear(weight.shape[1], weight.shape[0])
@@ -82,6 +82,8 @@ def _moments(normalization: Any, width: int, name: str) -> tuple[torch.Tensor, t
         if len(values) != width:
             raise UserError(f"{name}: normalization.{key} has {len(values)} numbers, expected {width}")
     epsilon = _numbers(normalization.get("epsilon"), 0, f"{name}: normalization.epsilon").item()
+    if not bool((var + epsilon > 0).all()):
+        raise UserError(f"{name}: normalization.var is {str(var.tolist())[:60]}, expected numbers above 0")
     return mean, torch.sqrt(var + epsilon)
 
 

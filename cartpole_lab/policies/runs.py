@@ -7,7 +7,9 @@ thing: there the best is the file that its library calls so, and :attr:`Run.best
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import sys
 import zipfile
 import zlib
@@ -139,21 +141,23 @@ class Run:
         """All checkpoints, the newest first."""
         found = {path for pattern in _PATTERNS.get(self.library, ()) for path in self.log_dir.glob(pattern)}
         order = {entry["file"]: number for number, entry in enumerate(self._record().get("saved", []))}
-        return sorted(
-            (path for path in found if path.is_file() and not path.name.startswith(".")),
-            key=lambda p: (order.get(self._relative(p), -1), p.stat().st_mtime_ns, _last_number(p)),
-            reverse=True,
-        )
+        keyed = []
+        for path in found:
+            with contextlib.suppress(OSError):  # a training that runs may remove one meanwhile
+                if path.is_file() and not path.name.startswith("."):
+                    key = (order.get(self._relative(path), -1), path.stat().st_mtime_ns, _last_number(path), path.name)
+                    keyed.append((key, path))
+        return [path for _, path in sorted(keyed, reverse=True)]
 
     @property
     def best(self) -> Best | None:
         """The best checkpoint as the run recorded it, or the one that its library calls the best; None if none is."""
         recorded = self._record().get("best")
         if isinstance(recorded, Mapping):
-            path = self.log_dir / str(recorded.get("file"))
-            if path.resolve().is_relative_to(self.log_dir) and path.is_file():
-                return Best(path, str(recorded.get("why")), recorded.get("epoch"), recorded.get("score"))
-            return None
+            path = self._inside(recorded.get("file"))
+            if path is None:
+                return None
+            return Best(path, str(recorded.get("why")), _number(recorded, "epoch"), _number(recorded, "score"))
         names = {"sb3": ["model.zip"], "skrl": ["checkpoints/best_agent.pt"]}.get(self.library, [])
         if self.library == "rl_games":
             try:
@@ -161,17 +165,15 @@ class Run:
             except (UserError, KeyError, TypeError):
                 names = []
         for name in names:
-            if (self.log_dir / name).is_file():
-                return Best(self.log_dir / name, f"the file that {self.library} itself calls the best")
+            if path := self._inside(name):
+                return Best(path, f"the file that {self.library} itself calls the best")
         newest = self.checkpoints[:1] if self.library == "rsl_rl" else []
         return Best(newest[0], "the last one: rsl_rl calls none the best") if newest else None
 
     @property
     def latest(self) -> Path | None:
         """The checkpoint of the latest epoch."""
-        last = self._record().get("latest")
-        path = self.log_dir / last if isinstance(last, str) else None
-        if path is not None and path.resolve().is_relative_to(self.log_dir) and path.is_file():
+        if path := self._inside(self._record().get("latest")):
             return path
         best = self.best
         others = [path for path in self.checkpoints if best is None or path != best.path or self.library != "rl_games"]
@@ -220,8 +222,17 @@ class Run:
     def _record(self) -> dict[str, Any]:
         record = self._json(RECORD) or {}
         saved = record.get("saved")
-        record["saved"] = [e for e in saved if isinstance(e, dict) and "file" in e] if isinstance(saved, list) else []
+        entries = saved if isinstance(saved, list) else []
+        record["saved"] = [e for e in entries if isinstance(e, dict) and isinstance(e.get("file"), str)]
         return record
+
+    def _inside(self, name: Any) -> Path | None:
+        """A file of this run by the name that a record gives it; None where it names none, or one elsewhere."""
+        try:
+            path = self.log_dir / name
+            return path if path.resolve().is_relative_to(self.log_dir) and path.is_file() else None
+        except (OSError, TypeError, ValueError):  # too long, no text, a zero in it
+            return None
 
     def _json(self, name: str) -> dict[str, Any] | None:
         try:
@@ -242,6 +253,12 @@ class Run:
 
     def _relative(self, path: Path) -> str:
         return path.relative_to(self.log_dir).as_posix()
+
+
+def _number(record: Mapping[str, Any], key: str) -> Any:
+    """A finite number of a record, None where it is none."""
+    value = record.get(key)
+    return value if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 def _last_number(path: Path) -> int:

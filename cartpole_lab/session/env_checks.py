@@ -8,6 +8,7 @@ from typing import Any
 
 from cartpole_lab.errors import UserError
 from cartpole_lab.session.overrides import nearest
+from cartpole_lab.session.robot_files import check_files
 from cartpole_lab.session.robot_names import check_names, terms
 
 
@@ -57,4 +58,5 @@ def check_env(cfg: Any) -> None:
             f"{step:.4g} s"
         )
     check_params(cfg)
+    check_files(cfg)
     check_names(cfg)

@@ -5,32 +5,11 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from cartpole_lab.errors import UserError
 from cartpole_lab.session.overrides import nearest
-
-
-@cache
-def names_in(path: str, changed: float) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Joints and bodies of a robot in a USD file.
-
-    Args:
-        path: The file.
-        changed: When it was written, so that a changed file is read again.
-    """
-    from pxr import Usd, UsdPhysics
-
-    stage = Usd.Stage.Open(path)
-    joints, bodies = [], []
-    for prim in stage.Traverse() if stage else ():
-        if prim.IsA(UsdPhysics.RevoluteJoint) or prim.IsA(UsdPhysics.PrismaticJoint):
-            joints.append(prim.GetName())
-        if prim.HasAPI(UsdPhysics.RigidBodyAPI):
-            bodies.append(prim.GetName())
-    return tuple(joints), tuple(bodies)
+from cartpole_lab.session.robot_files import contents
 
 
 def check_names(cfg: Any) -> None:
@@ -76,9 +55,10 @@ def _assets(scene: Any) -> Iterator[tuple[str, Any]]:
 
 def _file_names(asset: Any) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
     path = getattr(getattr(asset, "spawn", None), "usd_path", None)
-    if not isinstance(path, str) or not hasattr(asset, "actuators") or not Path(path).is_file():
+    if not isinstance(path, str) or not hasattr(asset, "actuators"):
         return None
-    return names_in(path, Path(path).stat().st_mtime)
+    found = contents(path)
+    return None if found.wrong else (found.joints, found.bodies)
 
 
 def _wanted(cfg: Any) -> Iterator[tuple[str, str | None, str, str | Sequence[str] | None]]:

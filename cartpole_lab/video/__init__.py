@@ -14,7 +14,7 @@ _HOME = {
     "Rollout": "rollout",
     "film_camera_cfg": "film_camera",
     "with_film_camera": "film_camera",
-    "write_mp4": "film_camera",
+    "write_mp4": "encoder",
 }
 
 __all__ = list(_HOME)

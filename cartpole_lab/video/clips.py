@@ -8,7 +8,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from cartpole_lab.video.film_camera import write_mp4
+from cartpole_lab.video.encoder import write_mp4
 
 
 class ClipRecorder(gym.Wrapper):

@@ -10,12 +10,14 @@ import numpy as np
 
 from cartpole_lab.errors import UserError
 from cartpole_lab.evaluation import settings_for
+from cartpole_lab.files import check_target
 from cartpole_lab.policies.checkpoint import Checkpoint
 from cartpole_lab.policies.runs import Run
 from cartpole_lab.policies.selectors import open_any
 from cartpole_lab.session.env import check_device, check_num_envs, configure, make_env
 from cartpole_lab.session.held_output import quietly
 from cartpole_lab.session.recorded import EnvSettings
+from cartpole_lab.video.encoder import write_mp4
 from cartpole_lab.video.rollout import acting
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ def record_video(
     seed: int = 7,
     device: str | None = None,
     overrides: Sequence[str] = (),
+    overwrite: bool = True,
 ) -> Path:
     """Film a policy: all environments side by side, in one picture.
 
@@ -52,18 +55,19 @@ def record_video(
         seed: Seed of the start states.
         device: Where to simulate and draw.
         overrides: As for :func:`cartpole_lab.session.env.load_cfg`.
+        overwrite: Whether a film or a picture of that name is replaced.
 
     Returns:
         Path of the film.
 
     Raises:
-        UserError: A size, length or frame rate that can't be filmed.
+        UserError: A size, length or frame rate that can't be filmed; a name that is taken, or cannot be written.
     """
     check_num_envs(num_envs)
     _check_film(width, height, fps, seconds)
-    path = Path(path)
-    path = path if path.suffix == ".mp4" else path.with_name(path.name + ".mp4")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = film_name(path)
+    for file in (path, path.with_suffix(".png")):
+        check_target(file, overwrite=overwrite)
     with quietly():
         from cartpole_lab.video import film_camera as film
 
@@ -80,8 +84,14 @@ def record_video(
     frames = _frames(
         env, acting(policy if checkpoint is None else checkpoint, env), finer, seconds=seconds, fps=fps, seed=seed
     )
-    film.write_mp4(frames, path, fps=fps, poster_s=min(0.1, seconds / 2))
+    write_mp4(frames, path, fps=fps, poster_s=min(0.1, seconds / 2), overwrite=overwrite)
     return path
+
+
+def film_name(path: str | Path) -> Path:
+    """The film's file: ``.mp4`` is put behind a name that lacks it."""
+    path = Path(path)
+    return path if path.suffix == ".mp4" else path.with_name(f"{path.name}.mp4")
 
 
 def _check_film(width: int, height: int, fps: int, seconds: float) -> None:

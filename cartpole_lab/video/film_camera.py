@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import isaaclab.sim as sim_utils
@@ -172,48 +170,3 @@ def film_camera_cfg(
         background_color=(0.80, 0.84, 0.88),
         renderer_cfg=FilmRendererCfg(),
     )
-
-
-def write_mp4(frames: Iterable[np.ndarray], path: Path, *, fps: int, poster_s: float) -> None:
-    """Encode pictures as H.264 in the pixel format that every browser plays, index first so that it starts at once.
-
-    Args:
-        frames: Pictures of one size, shape ``(height, width, 3)``, uint8. Both sides are even.
-        path: The ``.mp4`` to write; the poster is the ``.png`` beside it.
-        fps: Frames a second.
-        poster_s: Moment that the poster shows [s].
-    """
-    import imageio_ffmpeg
-    from PIL import Image
-
-    writer = None
-    parts = {
-        path: path.with_name(f".{path.stem}.part.mp4"),
-        path.with_suffix(".png"): path.with_name(f".{path.stem}.part.png"),
-    }
-    film, poster = parts.values()
-    try:
-        for index, frame in enumerate(frames):
-            if writer is None:
-                writer = imageio_ffmpeg.write_frames(
-                    str(film),
-                    (frame.shape[1], frame.shape[0]),
-                    fps=fps,
-                    codec="libx264",
-                    macro_block_size=2,
-                    output_params=["-preset", "veryfast", "-crf", "21", "-movflags", "+faststart"],
-                )
-                writer.send(None)
-            writer.send(np.ascontiguousarray(frame))
-            if index == int(poster_s * fps):
-                Image.fromarray(frame).save(poster, optimize=True)
-        if writer is not None:
-            writer.close()
-        for done, part in parts.items():  # a film that was broken off never stands under its final name
-            if part.is_file():
-                part.replace(done)
-    finally:
-        if writer is not None:
-            writer.close()
-        for part in parts.values():
-            part.unlink(missing_ok=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -10,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cartpole_lab.errors import UserError
 from cartpole_lab.evaluation import check_fits, settings_for
-from cartpole_lab.files import write_whole
+from cartpole_lab.files import check_target, write_whole
 from cartpole_lab.policies.by_hand import for_env
 from cartpole_lab.policies.checkpoint import Checkpoint
 from cartpole_lab.policies.loading import load_policy
@@ -115,11 +118,15 @@ class Rollout:
     def save(self, path: str | Path) -> Path:
         """Write everything to one compressed ``.npz`` file, whole or not at all, and return its path.
 
-        ``.npz`` is put behind a name that lacks it: ``run.v1`` becomes ``run.v1.npz``.
+        ``.npz`` is put behind a name that lacks it: ``run.v1`` becomes ``run.v1.npz``. An older rollout of that name is
+        replaced, any other file is left alone.
+
+        Raises:
+            UserError: Something else is there, such as a run's curve, or nothing can be written there.
         """
         path = Path(path)
         path = path if path.suffix == ".npz" else path.with_name(f"{path.name}.npz")
-        path.parent.mkdir(parents=True, exist_ok=True)
+        check_target(path, overwrite=_is_rollout(path), what="path")
         arrays = {f.name: np.asarray(getattr(self, f.name)) for f in fields(self) if f.name not in _DICTS}
         for name in _DICTS:
             arrays |= {f"{name}/{key}": np.asarray(value) for key, value in getattr(self, name).items()}
@@ -134,18 +141,34 @@ class Rollout:
             FileNotFoundError: There is no file at ``path``.
             ValueError: The file holds something else.
         """
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        path = Path(path)
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+        except (ValueError, EOFError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+            raise UserError(f"{path} is not a rollout: it is damaged, or of another kind ({error})") from error
         dicts: dict[str, dict[str, Any]] = {name: {} for name in _DICTS}
         for name in [key for key in arrays if "/" in key]:
             group, _, key = name.partition("/")
             dicts.setdefault(group, {})[key] = arrays.pop(name)
-        dicts["weights"] = {key: float(value) for key, value in dicts["weights"].items()}
         if set(arrays) | set(dicts) != {f.name for f in fields(cls)}:
-            raise ValueError(f"{path} is not a rollout: it holds {', '.join(sorted(arrays)) or 'nothing'}")
-        arrays["step_dt"] = float(arrays["step_dt"])
-        arrays["joint_names"] = tuple(arrays["joint_names"].tolist())
+            raise UserError(f"{path} is not a rollout: it holds {', '.join(sorted(arrays)) or 'nothing'}")
+        try:
+            dicts["weights"] = {key: float(value) for key, value in dicts["weights"].items()}
+            arrays["step_dt"] = float(arrays["step_dt"])
+            arrays["joint_names"] = tuple(arrays["joint_names"].tolist())
+        except (TypeError, ValueError) as error:
+            raise UserError(f"{path} is not a rollout: {error}") from error
         return cls(**arrays, **dicts)
+
+
+def _is_rollout(path: Path) -> bool:
+    """Whether a file is a rollout, as its list of contents says."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            return {"step_dt.npy", "joint_names.npy"} <= set(file.namelist())
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return False
 
 
 def record_rollout(

@@ -7,10 +7,14 @@ where a list belongs, a file cut in half. Everything runs in this process, throu
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import io
 import json
 import random
+import re
+import signal
 import string
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -50,12 +54,38 @@ class Count:
     wrong: list[str] = field(default_factory=list)
 
 
-def judge(case: Case, count: Count) -> None:
+LIMIT_S = 60.0
+"""Longest that one input may take [s]."""
+
+
+class Hung(BaseException):
+    """An input took longer than :data:`LIMIT_S`."""
+
+
+@contextlib.contextmanager
+def in_time(seconds: float) -> Iterator[None]:
+    """Raise :class:`Hung` in the block after some time; one that hangs outside of Python ends the process later."""
+
+    def stop(*_: Any) -> None:
+        raise Hung(f"no answer within {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    faulthandler.dump_traceback_later(5 * seconds, exit=True, file=sys.__stderr__)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def judge(case: Case, count: Count, limit_s: float = LIMIT_S) -> None:
     """Feed one input and note what is wrong with the answer."""
     count.inputs += 1
     said = io.StringIO()
     try:
-        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        with in_time(limit_s), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             taken = case.feed()
     except UserError as error:
         taken = False
@@ -158,6 +188,7 @@ def words(draw: random.Random, count: int) -> Iterator[Case]:
     env_cfg, agent_cfg = load_cfg()
     parts = (
         "rewards.",
+        "scene.",
         "sim.dt",
         "sim.gravity",
         "events.",
@@ -276,6 +307,32 @@ _JSON = (
 )
 
 
+def odd_value(draw: random.Random, depth: int = 3) -> Any:
+    """Some value that JSON has, of any kind."""
+    kinds = [None, True, -1, 0, 10**400, 1.5, float("nan"), "", "a\0b", "x" * 300, "../..", "nn/cartpole.pth", "9999"]
+    if depth == 0 or draw.random() < 0.5:
+        return draw.choice(kinds)
+    below = [odd_value(draw, depth - 1) for _ in range(draw.randrange(3))]
+    return below if draw.random() < 0.5 else {draw.choice(("file", "agent", "x")): value for value in below}
+
+
+def retyped(whole: bytes, draw: random.Random) -> bytes:
+    """A JSON file in which one value, at any depth, is another one."""
+    data = json.loads(whole)
+    places: list[tuple[Any, Any]] = []
+
+    def walk(node: Any) -> None:
+        for key, value in list(node.items() if isinstance(node, dict) else enumerate(node)):
+            places.append((node, key))
+            if isinstance(value, dict | list):
+                walk(value)
+
+    walk(data)
+    node, key = draw.choice(places)
+    node[key] = odd_value(draw)
+    return json.dumps(data).encode()
+
+
 def run_folders(run_dir: Path, draw: random.Random, each: int) -> Iterator[Case]:
     """Records, summaries, curves and settings of a run, damaged: never more than a refusal."""
     from cartpole_lab.policies import Run, find_checkpoint, find_runs
@@ -296,6 +353,7 @@ def run_folders(run_dir: Path, draw: random.Random, each: int) -> Iterator[Case]
         path = run_dir / name
         whole = path.read_bytes()
         contents = [text.encode() for text in _JSON] + [damaged(whole, draw)[1] for _ in range(each)]
+        contents += [retyped(whole, draw) for _ in range(3 * each)] if name.endswith(".json") else []
         for content in contents:
 
             def feed(path: Path = path, content: bytes = content, whole: bytes = whole) -> bool:
@@ -348,6 +406,101 @@ def agent_yaml(bare: Path, settings: Path, draw: random.Random, count: int) -> I
             kept = [line for line in lines if draw.random() > 0.1]
             content = "\n".join(kept).encode()
         yield Case("agent YAML", repr(content[:40]), None, lambda content=content: feed(content))
+
+
+def policies_as_numbers(path: Path, draw: random.Random, count: int) -> Iterator[Case]:
+    """Policies as JSON, damaged or with one value of another kind: refused, or a policy whose answers are numbers."""
+    from cartpole_lab.policies.checkpoint import open_checkpoint
+    from cartpole_lab.policies.loading import load_policy
+
+    whole, obs = path.read_bytes(), torch.linspace(-1, 1, 32).reshape(8, 4)
+    for number in range(count):
+        content = retyped(whole, draw) if number % 2 else damaged(whole, draw)[1]
+
+        def feed(content: bytes = content) -> bool:
+            file = path.with_name("odd.json")
+            file.write_bytes(content)
+            actions = load_policy(open_checkpoint(file), obs_shape=(4,))(obs)
+            assert bool(torch.isfinite(actions).all()), "taken, and its answers are not numbers"
+            return True
+
+        yield Case("policies as numbers", repr(content[:40]), None, feed)
+
+
+def rollouts(path: Path, draw: random.Random, count: int) -> Iterator[Case]:
+    """Recordings, damaged or of another kind: refused, or the recording that it was."""
+    from cartpole_lab import Rollout
+
+    whole, right = path.read_bytes(), Rollout.load(path)
+    np.savez(other := io.BytesIO(), a=np.zeros(3))
+    np.savez(named := io.BytesIO(), **{name: np.array("x") for name in ("step_dt", "joint_names", "weights/a")})
+    contents = [b"", b"x", other.getvalue(), named.getvalue(), *(damaged(whole, draw)[1] for _ in range(count))]
+    for content in contents:
+
+        def feed(content: bytes = content) -> bool:
+            file = path.with_name("odd.npz")
+            file.write_bytes(content)
+            assert np.array_equal(Rollout.load(file).rewards, right.rewards), "taken, and it is another one"
+            return True
+
+        yield Case("rollouts", repr(content[:40]), None, feed)
+
+
+_ROBOT = Path(__file__).resolve().parents[2] / "cartpole_lab" / "tasks" / "assets" / "cartpole.usda"
+
+
+def usd(folder: Path, draw: random.Random, count: int) -> Iterator[Case]:
+    """Robots' files: none, of another kind, cut, with a part missing, with numbers that are none; right ones between.
+
+    All of them are text. They are looked at as before each training; one that is taken is not simulated.
+    """
+    from cartpole_lab.session.configs import configure
+    from cartpole_lab.tasks.cartpole_env_cfg import CartpoleEnvCfg
+
+    text = _ROBOT.read_text(encoding="utf-8")
+
+    def feed(path: str) -> bool:
+        cfg = CartpoleEnvCfg()
+        cfg.scene.robot.spawn.usd_path = path
+        configure(cfg, device="cpu", num_envs=4)
+        return True
+
+    def written(name: str, content: str | bytes) -> Callable[[], bool]:
+        def write_and_feed() -> bool:
+            file = folder / name
+            file.write_bytes(content.encode() if isinstance(content, str) else content)
+            return feed(str(file))
+
+        return write_and_feed
+
+    (folder / "folder.usda").mkdir(exist_ok=True)
+    for path in ("", "/nowhere/robot.usda", str(folder), str(folder / "folder.usda"), "x" * 300 + ".usda", "a\0.usda",
+                 "/dev/null", str(Path(__file__)), "robot"):  # fmt: skip
+        yield Case("USD", f"path {path[:40]!r}", False, lambda path=path: feed(path))
+    others = ("", "\0", "{}", "#usda 1.0", "#usda 9.9\n", "<robot/>", "solid cube", "#usda 1.0\n(", "#!/bin/sh\ntrue")
+    for number, content in enumerate(others):
+        yield Case("USD", f"another kind {content[:20]!r}", False, written(f"other{number}.usda", content))
+    for ending in ("usda", "usd"):
+        yield Case("USD", f"noise, .{ending}", False, written(f"noise.{ending}", draw.randbytes(400)))
+    yield Case("USD", "as it is", True, written("same.usda", text))
+    yield Case("USD", "with a remark", True, written("remark.usda", text.replace("#usda 1.0\n", "#usda 1.0\n# mine\n")))
+    yield Case("USD", "heavier", True, written("heavy.usda", text.replace("physics:mass = 1", "physics:mass = 2")))
+    masses = re.findall(r"physics:mass = \S+", text)
+    for value in ("nan", "inf", "-inf", "-1", '"one"', "(1, 2)", ""):
+        changed = text.replace(masses[-1], f"physics:mass = {value}")
+        yield Case("USD", f"a mass of {value}", False, written(f"mass{value[:3].strip(chr(34))}.usda", changed))
+    parts = ("PhysicsArticulationRootAPI", "PhysicsRigidBodyAPI", 'defaultPrim = "cartpole"', "PhysicsPrismaticJoint")
+    for part in (*parts, "cart_to_pole", "slider_to_cart"):
+        yield Case("USD", f"without {part}", False, written(f"without{len(part)}.usda", text.replace(part, "other")))
+    braces = [place for place, letter in enumerate(text) if letter == "}"]
+    for number in range(count):
+        if number % 2:
+            place = draw.randrange(200, text.rindex("}"))  # before the last brace: what is left is not whole
+            yield Case("USD", f"cut at {place}", False, written(f"cut{number}.usda", text[:place]))
+        else:
+            place = draw.choice(braces)
+            changed = text[:place] + text[place + 1 :]
+            yield Case("USD", f"no brace at {place}", False, written(f"brace{number}.usda", changed))
 
 
 # -- Python: what a learner hands in, and what is shown
@@ -458,8 +611,6 @@ def answers() -> Iterator[Case]:
 
 def progress() -> Iterator[Case]:
     """Lines of progress with numbers that are none, into outputs that take none."""
-    import sys
-
     from cartpole_lab.training.progress import EpochInfo, ProgressLine
 
     class Stream(io.StringIO):

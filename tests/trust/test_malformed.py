@@ -11,7 +11,10 @@ import malformed
 import pytest
 import torch
 
+from cartpole_lab import record_rollout
+from cartpole_lab.policies import zero_policy
 from cartpole_lab.policies.checkpoint import open_checkpoint
+from cartpole_lab.policies.export import export_weights
 from cartpole_lab.training import TrainingRun, train
 
 SIZE = int(os.environ.get("CARTPOLE_LAB_SOAK", "1"))
@@ -32,6 +35,8 @@ def test_malformed_inputs_are_refused_in_a_line(runs: dict[str, TrainingRun], tm
     draw = random.Random(20)
     bare = tmp_path / "bare.pth"
     torch.save(dict(open_checkpoint(runs["rl_games"].checkpoint).state), bare)
+    export_weights(runs["rl_games"].checkpoint, numbers := tmp_path / "policy.json")
+    recording = record_rollout(zero_policy, steps=3, num_envs=2, device="cpu").save(tmp_path / "rollout.npz")
     settings = runs["rl_games"].log_dir / "params" / "agent.yaml"
     files = {library: run.checkpoint for library, run in runs.items()}
     table = malformed.run(
@@ -41,6 +46,9 @@ def test_malformed_inputs_are_refused_in_a_line(runs: dict[str, TrainingRun], tm
             malformed.checkpoints(files, tmp_path, draw, 50 * SIZE),
             malformed.run_folders(runs["rl_games"].log_dir, draw, 8 * SIZE),
             malformed.agent_yaml(bare, settings, draw, 40 * SIZE),
+            malformed.policies_as_numbers(numbers, draw, 60 * SIZE),
+            malformed.rollouts(recording, draw, 30 * SIZE),
+            malformed.usd(tmp_path, draw, 60 * SIZE),
             malformed.answers(),
             malformed.progress(),
         )
@@ -53,3 +61,14 @@ def test_malformed_inputs_are_refused_in_a_line(runs: dict[str, TrainingRun], tm
     assert not wrong, wrong
     assert sum(count.inputs for count in table.values()) >= 1000
     assert all(count.refused or kind == "progress" for kind, count in table.items())
+
+
+def test_an_input_that_hangs_is_noted_and_the_next_one_is_fed() -> None:
+    def hang() -> bool:
+        while True:
+            pass
+
+    count = malformed.Count()
+    malformed.judge(malformed.Case("hangs", "for ever", False, hang), count, limit_s=0.05)
+    malformed.judge(malformed.Case("hangs", "not", True, lambda: True), count)
+    assert count.inputs == 2 and count.taken == 1 and count.wrong == ["for ever: Hung: no answer within 0.05 s"]

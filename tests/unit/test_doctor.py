@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cartpole_lab import doctor
-from cartpole_lab.doctor import Check, machine
+from cartpole_lab.doctor import Check, imports, machine
 
 
 @pytest.fixture(scope="module")
@@ -132,3 +132,38 @@ def test_a_damaged_kernel_is_seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     monkeypatch.setattr(wp.config, "kernel_cache_dir", str(tmp_path))
     [check] = machine.warp_cache()
     assert check.status == "optional" and "1 of 1 modules" in check.found and "compiles them again" in check.needed_for
+
+
+def test_a_package_that_raises_crashes_or_hangs_is_told_and_hides_no_other(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Newton used to be "ok" wherever its folder lay, whatever its import did."""
+    texts = {
+        "good_one": "print('noise')",
+        "raises": "raise OSError('libfoo.so.1: cannot open shared object file')",
+        "crashes": "import os; os.abort()",
+        "hangs": "while True: pass",
+        "good_two": "import sys; sys.stdout.close()",
+    }
+    for name, text in texts.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    found = imports.try_imports([*texts, "not_there"], limit_s=3)
+    assert found.pop("good_one") == found.pop("good_two") == ""
+    assert found.pop("raises") == "OSError: libfoo.so.1: cannot open shared object file"
+    assert found.pop("hangs") == "no answer within 3 s" and "code -6" in found.pop("crashes")
+    assert found == {"not_there": "ModuleNotFoundError: No module named 'not_there'"}
+
+
+def test_what_is_there_and_does_not_import_is_not_ok(monkeypatch: pytest.MonkeyPatch) -> None:
+    from cartpole_lab.doctor import features
+
+    names = {name for modules in imports.EACH.values() for name in modules}
+    monkeypatch.setattr(imports, "everything", lambda: dict.fromkeys(names, "ImportError: libfoo"))
+    looks = (features.physics, features.renderers, features.libraries, features.features, features.jupyter)
+    status = {check.name: check.status for look in looks for check in look()}
+    needed = {"physics=newton_mjwarp", "renderer=newton_renderer", "--rl_library rl_games"}
+    assert {name for name, found in status.items() if found == "broken"} == needed
+    assert set(status.values()) == {"broken", "optional"} and len(status) == 10
+    monkeypatch.setattr(imports, "everything", lambda: {})
+    assert next(iter(features.physics())).found == "missing: newton, mujoco_warp, isaaclab_newton.physics"

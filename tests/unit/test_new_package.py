@@ -62,7 +62,7 @@ def test_the_package_is_listed_trained_evaluated_and_played_by_both_commands(tmp
     theirs = ["--rl_library", "rl_games", "--device", "cpu", "--num_envs", "64", "--max_iterations", "1"]
     run("-m", "isaaclab", "train", "--task", "Spring-Cart-v0", *theirs)
     assert "spring_cart" in played_until_stopped(python, tmp_path, "--task", "Spring-Cart-v0", *theirs[:4])
-    assert list(tmp_path.glob("logs/rl_games/spring_cart/*/videos/play/film.mp4"))
+    assert list(tmp_path.glob("logs/rl_games/spring_cart/*/videos/play/best_epoch_*.mp4"))
     assert sys.prefix not in str(python)
 
 

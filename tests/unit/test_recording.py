@@ -157,7 +157,7 @@ def test_two_rollouts_with_a_dot_in_their_names_are_two_files(tmp_path: Path, ro
 
 
 def test_a_film_that_is_broken_off_never_has_its_final_name(tmp_path: Path) -> None:
-    from cartpole_lab.video.film_camera import write_mp4
+    from cartpole_lab.video.encoder import write_mp4
 
     def frames():
         for _ in range(8):
