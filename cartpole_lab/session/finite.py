@@ -1,7 +1,7 @@
 """Stop a training at the step at which a number stops being one, and say which: term, environment, value.
 
 A reward, observation or action that is NaN or infinite ruins the network within one update, and what a library says
-about it then ("normal expects all elements of std >= 0.0") names none of that. The check costs three sums a step, which
+about it then ("normal expects all elements of std >= 0.0") names none of that. What the three looks a step cost,
 ``python -m tests.benchmarks.finite`` measures; with ``check_finite=False`` there is no :class:`FiniteGuard`.
 """
 
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 import torch
 
 from cartpole_lab.errors import UserError
@@ -66,17 +67,23 @@ class FiniteGuard(gym.Wrapper):
 
     def step(self, action: torch.Tensor) -> tuple[Any, ...]:
         """Step, and look at what goes in and what comes out."""
-        largest = float(torch.linalg.vector_norm(action, math.inf))  # NaN is larger than anything
+        lowest, highest = torch.aminmax(action)  # both are NaN where one number is
+        largest = max(highest.item(), -lowest.item())
         if not math.isfinite(largest):
             index, value = _first(action)
             raise NotFinite(
                 "the policy's action", index, value, self._steps(), "its weights, or what it saw, are not finite"
             )
-        self.largest_action = max(self.largest_action, largest)
+        if largest > self.largest_action:
+            self.largest_action = largest
         out = self.env.step(action)
-        if not math.isfinite(float(out[1].sum())):
+        if not _may_be_finite(out[1]):
             self._look_at_reward(out[1])
-        self._look_at_observations(out[0])
+        groups = out[0]
+        for name in groups:
+            if type(groups[name]) is not torch.Tensor or not _may_be_finite(groups[name]):
+                self._look_at_observations(groups)
+                break
         return out
 
     def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
@@ -145,6 +152,14 @@ def what_is_not_finite(raw: Any) -> NotFinite:
 def guarded(env: gym.Env, on: bool) -> gym.Env:
     """``env``, watched by a :class:`FiniteGuard` if ``on``."""
     return FiniteGuard(env) if on else env
+
+
+def _may_be_finite(values: torch.Tensor) -> bool:
+    """False where one number is not finite, or all are and their squares add up to more than a float holds."""
+    if values.dtype is torch.float32 and values.device.type == "cpu" and not values.requires_grad:
+        numbers = values.numpy()  # the same memory; at 64 environments NumPy needs half of PyTorch's time for a call
+        return math.isfinite(np.vdot(numbers, numbers))
+    return math.isfinite(float(values.sum()))
 
 
 def _first(values: torch.Tensor) -> tuple[int, float]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import random
 import shutil
@@ -201,7 +202,11 @@ def _look(logs: Path) -> tuple[int, list[str], bool | None]:
 
 
 def many(
-    root: Path, plan: list[tuple[signal.Signals, bool]], seed: int = 0, say: Callable[[str], None] = lambda line: None
+    root: Path,
+    plan: list[tuple[signal.Signals, bool]],
+    seed: int = 0,
+    say: Callable[[str], None] = lambda line: None,
+    seconds: float = math.inf,
 ) -> list[Killed]:
     """Kill one training for each entry of a plan.
 
@@ -210,8 +215,9 @@ def many(
         plan: By training: the signal, and whether it is aimed at a file being made.
         seed: Of the random moments.
         say: Takes a line for each.
+        seconds: No further training begins after them.
     """
-    draw = random.Random(seed)
+    draw, start_s = random.Random(seed), time.monotonic()
     warm_up(root / "warm")
     began = time.monotonic()
     assert wait(start((*TRAIN, "--log_root", str(root / "whole" / "logs")), root / "whole.txt")) == 0, (
@@ -221,6 +227,8 @@ def many(
     shutil.rmtree(root / "whole")
     found = []
     for count, (number, aimed) in enumerate(plan):
+        if time.monotonic() - start_s > seconds:
+            break
         moment = None if aimed else draw.uniform(0.0, whole)
         one = kill_one(root / f"run{count}", number, moment_s=moment, draw=draw)
         found.append(one)
@@ -252,5 +260,5 @@ if __name__ == "__main__":
             file.write(line + "\n")
             file.flush()
 
-        results = many(Path(folder), plan, say=say)
+        results = many(Path(folder), plan, say=say, seconds=float((*sys.argv, "inf")[4]))
     print(f"{len(results)} signals, {sum(bool(bad(one)) for one in results)} bad")

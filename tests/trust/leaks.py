@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 import json
+import math
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,12 +52,15 @@ def training(root: Path) -> Callable[[], None]:
     return run
 
 
-def measure(work: Callable[[], None], times: int, warm: int = 2) -> list[dict[str, float]]:
-    """What the process holds after each round, from the last of the first ``warm`` rounds on."""
+def measure(work: Callable[[], None], times: int, warm: int = 2, seconds: float = math.inf) -> list[dict[str, float]]:
+    """What the process holds after each round, from the last of the first ``warm`` rounds on; none begins late."""
+    began = time.monotonic()
     for _ in range(warm):
         work()
     found = [holds()]
     for _ in range(times):
+        if time.monotonic() - began > seconds:
+            break
         work()
         found.append(holds())
     return found
@@ -65,8 +70,12 @@ if __name__ == "__main__":
     import tempfile
 
     rebuilds, trainings, out = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
+    seconds = float((*sys.argv, "inf")[4]) / 2
     with tempfile.TemporaryDirectory() as folder:
-        results = {"rebuilds": measure(rebuild, rebuilds), "trainings": measure(training(Path(folder)), trainings)}
+        results = {
+            "rebuilds": measure(rebuild, rebuilds, seconds=seconds),
+            "trainings": measure(training(Path(folder)), trainings, seconds=seconds),
+        }
     out.write_text(json.dumps(results, indent=1))
     for name, rows in results.items():
         print(name, rows[0], rows[-1], os.getpid())
