@@ -79,7 +79,7 @@ def check_fits(policy: Policy, env: gym.Env, trained: EnvSettings | None = None)
     Args:
         policy: The policy; one that is not a network is not looked at.
         env: The environment.
-        trained: Settings that it was trained with, for the words to repeat.
+        trained: Settings that it was trained with, for the overrides to repeat.
 
     Raises:
         UserError: It sees other observations than the environment gives, or gives other actions than it takes.

@@ -1,7 +1,7 @@
 """The ``cartpole-lab`` command, one file a command: its help, its flags (``add_arguments``) and what it does (``run``).
 
-A new command is a module with ``HELP``, ``add_arguments(parser)`` and ``run(args, words) -> int``, listed below; with
-``TAKES_WORDS = True`` settings as ``name=value`` may follow its flags.
+A new command is a module with ``HELP``, ``add_arguments(parser)`` and ``run(args, overrides) -> int``, listed below;
+with ``TAKES_OVERRIDES = True`` overrides, ``name=value``, may follow its flags.
 """
 
 from __future__ import annotations
@@ -53,12 +53,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     forgive()
     parser = build_parser()
-    args, words = parser.parse_known_args(argv)
+    args, overrides = parser.parse_known_args(argv)
     command = COMMANDS[args.command]
-    if words and not getattr(command, "TAKES_WORDS", False):
-        parser.error(f"argument {words[0]!r} is not known")
+    if overrides and not getattr(command, "TAKES_OVERRIDES", False):
+        parser.error(f"argument {overrides[0]!r} is not known")
     try:
-        return distributed.end(stoppable(command.run)(args, words))
+        return distributed.end(stoppable(command.run)(args, overrides))
     except UserError as error:
         print(f"cartpole-lab {args.command}: error: {' '.join(str(error).split())}", file=sys.stderr)
         return distributed.end(2)

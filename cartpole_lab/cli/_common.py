@@ -53,8 +53,8 @@ class Named:
     Attributes:
         checkpoint: The checkpoint, read.
         task_or_cfg: What to simulate: the settings that it was trained with, or another task.
-        trained_with: Words for the settings of the training.
-        now: Words for what the command line changes about them.
+        trained_with: Overrides for the settings of the training.
+        now: Overrides for what the command line changes about them.
     """
 
     checkpoint: Checkpoint
@@ -69,14 +69,14 @@ class Named:
         return [*rows, (f"{verb} with", " ".join(self.now))] if self.now else rows
 
 
-def named(args: argparse.Namespace, words: list[str]) -> Named:
+def named(args: argparse.Namespace, overrides: list[str]) -> Named:
     """The checkpoint that the command line names; read and checked, so that a wrong one costs no start-up."""
     shortcuts.gpu(args.device)
     with shortcuts.imports(), quietly():
-        return _named(args, words)
+        return _named(args, overrides)
 
 
-def _named(args: argparse.Namespace, words: list[str]) -> Named:
+def _named(args: argparse.Namespace, overrides: list[str]) -> Named:
     from cartpole_lab.policies.selectors import find_checkpoint
     from cartpole_lab.session.env import check_task, configure
     from cartpole_lab.session.recorded import describe, differences, record
@@ -91,9 +91,9 @@ def _named(args: argparse.Namespace, words: list[str]) -> Named:
     trained, now = [checkpoint.env.task if checkpoint.library != "json" else "(the file does not say)"], []
     with contextlib.suppress(UserError):  # a task of the user's own file, which only --task brings in
         trained += describe(checkpoint.env)
-    if words or not same:
-        cfg = configure(task_or_cfg, device=args.device, overrides=words)[1]
-        now = differences(checkpoint.env, record(task or checkpoint.env.task, cfg, words))
+    if overrides or not same:
+        cfg = configure(task_or_cfg, device=args.device, overrides=overrides)[1]
+        now = differences(checkpoint.env, record(task or checkpoint.env.task, cfg, overrides))
     return Named(checkpoint, task_or_cfg, trained, now)
 
 
@@ -102,7 +102,7 @@ def film(
     *,
     task_or_cfg: Any = None,
     device: str | None,
-    words: list[str],
+    overrides: list[str],
     out: str | None = None,
     force: bool = False,
     seconds: float = 5.0,
@@ -126,7 +126,7 @@ def film(
         num_envs=num_envs,
         seed=seed,
         device=device,
-        overrides=words,
+        overrides=overrides,
         overwrite=force,
     )
 

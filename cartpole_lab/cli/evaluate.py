@@ -8,7 +8,7 @@ import json
 from cartpole_lab.cli._common import add_checkpoint, add_task, named
 
 HELP = "measure a checkpoint over fresh episodes"
-TAKES_WORDS = True
+TAKES_OVERRIDES = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,20 +20,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
-def run(args: argparse.Namespace, words: list[str]) -> int:
+def run(args: argparse.Namespace, overrides: list[str]) -> int:
     """Measure a checkpoint and print the verdict. The exit code is 1 if an episode held what is not a number."""
     from cartpole_lab.evaluation import evaluate
     from cartpole_lab.session.env import check_num_envs
 
     check_num_envs(args.episodes)
-    what = named(args, words)
+    what = named(args, overrides)
     result = evaluate(
         what.checkpoint,
         task_or_cfg=what.task_or_cfg,
         episodes=args.episodes,
         seed=args.seed,
         device=args.device,
-        overrides=words,
+        overrides=overrides,
     )
     if args.json:
         head = {"checkpoint": str(what.checkpoint.path), "task": what.trained_with[0] if not args.task else args.task}

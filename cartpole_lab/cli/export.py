@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="replace the file if it is there")
 
 
-def run(args: argparse.Namespace, words: list[str]) -> int:
+def run(args: argparse.Namespace, overrides: list[str]) -> int:
     """Export a checkpoint."""
     from cartpole_lab.policies.export import export_onnx, export_weights
     from cartpole_lab.policies.selectors import find_checkpoint

@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--accept-eula", action="store_true", help="accept NVIDIA's Omniverse licence without asking")
 
 
-def run(args: argparse.Namespace, words: list[str]) -> int:
+def run(args: argparse.Namespace, overrides: list[str]) -> int:
     """Install or remove the kernel."""
     from cartpole_lab import jupyter_kernel as kernel
 

@@ -145,7 +145,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--path", default=".", help="folder to write it into (default: here)")
 
 
-def run(args: argparse.Namespace, words: list[str]) -> int:
+def run(args: argparse.Namespace, overrides: list[str]) -> int:
     """Write the package, and print what to do with it."""
     folder, task = write_package(args.name, Path(args.path))
     print(

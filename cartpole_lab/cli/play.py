@@ -7,7 +7,7 @@ import argparse
 from cartpole_lab.cli._common import add_checkpoint, add_task, film, named, short
 
 HELP = "film a checkpoint"
-TAKES_WORDS = True
+TAKES_OVERRIDES = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,14 +23,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="replace the file that --out names")
 
 
-def run(args: argparse.Namespace, words: list[str]) -> int:
+def run(args: argparse.Namespace, overrides: list[str]) -> int:
     """Film a checkpoint."""
-    what = named(args, words)
+    what = named(args, overrides)
     shot = film(
         what.checkpoint,
         task_or_cfg=what.task_or_cfg,
         device=args.device,
-        words=words,
+        overrides=overrides,
         out=args.out,
         force=args.force,
         seconds=args.seconds,

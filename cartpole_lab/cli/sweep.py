@@ -11,7 +11,7 @@ from cartpole_lab.training.options import TrainOptions, add_flags, from_args
 from cartpole_lab.training.sweep.options import NOT_FOR_TRIALS, SweepOptions, check_extra
 
 HELP = "train with many settings and seeds, and rank them; NAME=A,B,C tries values"
-TAKES_WORDS = True
+TAKES_OVERRIDES = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,22 +21,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_flags(parser, TrainOptions, leave_out=NOT_FOR_TRIALS)
 
 
-def run(args: argparse.Namespace, words: list[str]) -> int:
+def run(args: argparse.Namespace, overrides: list[str]) -> int:
     """Run the sweep; print its ranking and where everything lies."""
     check_extra()
     task = args.task
     if task is not None and "=" in task:
-        task, words = None, [task, *words]
+        task, overrides = None, [task, *overrides]
     options: SweepOptions = from_args(SweepOptions, args)
     train: TrainOptions = from_args(TrainOptions, args, task=None, log_root=TrainOptions.log_root)
-    for word in words:
-        if word.startswith("-"):
-            raise UserError(f"argument {word!r} is not known (see cartpole-lab sweep --help)")
+    for one in overrides:
+        if one.startswith("-"):
+            raise UserError(f"argument {one!r} is not known (see cartpole-lab sweep --help)")
     from cartpole_lab.training.sweep.engine import sweep
 
     if options.resume is not None and train == TrainOptions():
         train = None
-    done = sweep(task, words, options, train=train)
+    done = sweep(task, overrides, options, train=train)
     print(f"\n{done}\n")
     rows = [
         ("trials", f"{len(done.table)} of {done.total}, {done.failed} of them without a result"),

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from cartpole_lab.training.training_run import TrainingRun
 
 HELP = "train a policy, evaluate it, and film it with --film"
-TAKES_WORDS = True
-"""Whether settings such as ``physics=ovphysx`` may follow the flags."""
+TAKES_OVERRIDES = True
+"""Whether overrides such as ``physics=ovphysx`` may follow the flags."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,9 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--film", action="store_true", help="film the trained policy afterwards")
 
 
-def run(args: argparse.Namespace, words: list[str]) -> int:
+def run(args: argparse.Namespace, overrides: list[str]) -> int:
     """Train, print the verdict and where everything lies."""
-    options: TrainOptions = from_args(TrainOptions, args, overrides=words)
+    options: TrainOptions = from_args(TrainOptions, args, overrides=overrides)
     if options.distributed and not started_by_torchrun():
         with shortcuts.imports():
             from cartpole_lab.cli.launching import launch
@@ -80,4 +80,4 @@ def _verdict(done: TrainingRun, options: TrainOptions) -> int:
 def _film(options: TrainOptions, path: Path) -> Path:
     from cartpole_lab.policies.checkpoint import open_checkpoint
 
-    return film(open_checkpoint(path), device=options.device, words=[])
+    return film(open_checkpoint(path), device=options.device, overrides=[])

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from cartpole_lab import isaac_sim
 from cartpole_lab.errors import UserError
-from cartpole_lab.session import overrides as settings
 from cartpole_lab.session import presets
 from cartpole_lab.session.env_checks import check_env
+from cartpole_lab.session.overrides import apply_overrides, nearest, parse_overrides
 from cartpole_lab.session.recorded import EnvSettings, rebuild
 from cartpole_lab.session.task_lookup import DEFAULT_TASK, entry_points_of, find_task
 
@@ -76,7 +76,7 @@ def load_cfg(
     Args:
         task: As for :func:`make_env`. A config of your own comes with the agents of ``Isaac-Cartpole-v0``.
         agent: Name of the agent entry point, or None for no agent settings.
-        overrides: Words such as ``"physics=ovphysx"``, ``"env.rewards.pole_pos.weight=-2"`` or
+        overrides: Such as ``"physics=ovphysx"``, ``"env.rewards.pole_pos.weight=-2"`` or
             ``"agent.params.config.gamma=0.98"``; ``"+agent.params.config.mine=1"`` sets a key that the library is not
             known to read.
 
@@ -98,49 +98,49 @@ def _load(task_or_cfg: Any, agent: str | None, overrides: Sequence[str]) -> tupl
         task, own = found.id, found.cfg
     entries = [key for key in entry_points_of(task) if not key.startswith("env_")]
     if agent is not None and agent not in entries:
-        near = settings.nearest(agent, entries)
+        near = nearest(agent, entries)
         raise UserError(
             f"agent {agent!r} is not registered for {task}: expected one of {', '.join(entries) or '(it has none)'}"
             + (f"; did you mean {near}?" if near else "")
         )
-    words = settings.parse(overrides)
+    parsed = parse_overrides(overrides)
     camera = "camera" in str(entry_points_of(task)["env_cfg_entry_point"]).lower()
-    selectors = [*default_presets(overrides, camera and own is None), *(w.text for w in words if w.is_selector)]
-    single = [word for word in words if not word.is_selector]
-    if agent is None and (stray := next((w for w in single if w.root == "agent"), None)):
+    selectors = [*default_presets(overrides, camera and own is None), *(one.text for one in parsed if one.is_selector)]
+    single = [one for one in parsed if not one.is_selector]
+    if agent is None and (stray := next((one for one in single if one.root == "agent"), None)):
         raise UserError(f"setting {stray.text!r} is the agent's, and no agent takes part here: leave it out")
     if own is not None:
         cfg = presets.resolve_own(own, selectors)
         agent_cfg = presets.resolve(task, agent, [])[1] if agent is not None else None
     else:
         chosen = presets.chosen(task, agent, single)
-        cfg, agent_cfg = presets.resolve(task, agent, [*selectors, *(word.text for word in chosen)])
-        single = [word for word in single if word not in chosen]
-    settings.apply(cfg, [word for word in single if word.root == "env"], root="env")
-    settings.apply(agent_cfg, [word for word in single if word.root == "agent"], root="agent", agent=agent)
+        cfg, agent_cfg = presets.resolve(task, agent, [*selectors, *(one.text for one in chosen)])
+        single = [one for one in single if one not in chosen]
+    apply_overrides(cfg, [one for one in single if one.root == "env"], root="env")
+    apply_overrides(agent_cfg, [one for one in single if one.root == "agent"], root="agent", agent=agent)
     check_env(cfg)
     return task, cfg, agent_cfg
 
 
 def _load_recorded(settings: EnvSettings, agent: str | None, overrides: Sequence[str]) -> tuple[str, Any, Any]:
     """The same for settings that a checkpoint recorded."""
-    agent_words = [word for word in overrides if word.lstrip("+").startswith("agent.")]
-    if agent is None and agent_words:
-        raise UserError(f"setting {agent_words[0]!r} is the agent's, and no agent takes part here: leave it out")
+    of_agent = [one for one in overrides if one.lstrip("+").startswith("agent.")]
+    if agent is None and of_agent:
+        raise UserError(f"setting {of_agent[0]!r} is the agent's, and no agent takes part here: leave it out")
     try:
         find_task(settings.task)
     except UserError as error:
         hint = f"the checkpoint was trained on it: name what registers it, --task path/to/file.py:{settings.task}"
         raise UserError(f"{error}; {hint}") from error
-    cfg = rebuild(settings, [word for word in overrides if word not in agent_words])
+    cfg = rebuild(settings, [one for one in overrides if one not in of_agent])
     check_env(cfg)
-    agent_cfg = load_cfg(settings.task, agent=agent, overrides=agent_words)[1] if agent else None
+    agent_cfg = load_cfg(settings.task, agent=agent, overrides=of_agent)[1] if agent else None
     return settings.task, cfg, agent_cfg
 
 
 def default_presets(overrides: Sequence[str], has_camera: bool) -> list[str]:
     """Presets that the environment variables of a Jupyter kernel ask for, unless the user chose some."""
-    chosen = {str(word).partition("=")[0] for word in overrides}
+    chosen = {str(one).partition("=")[0] for one in overrides}
     names = {"physics": "CARTPOLE_LAB_PHYSICS"}
     if has_camera:
         names["renderer"] = "CARTPOLE_LAB_RENDERER"
@@ -174,10 +174,10 @@ def configure(
         check_num_envs(num_envs)
     recorded = isinstance(task_or_cfg, EnvSettings)
     task, cfg, agent_cfg = (_load_recorded if recorded else _load)(task_or_cfg, agent, overrides)
-    word = next((word for word in overrides if word.startswith("env.scene.num_envs=")), None)
-    if word is not None and num_envs is not None and num_envs != cfg.scene.num_envs:
-        raise UserError(f"num_envs is {num_envs}, and {word} says otherwise: give one of them")
-    if num_envs is None and word is None and (recorded or isinstance(task_or_cfg, str)):
+    given = next((one for one in overrides if one.startswith("env.scene.num_envs=")), None)
+    if given is not None and num_envs is not None and num_envs != cfg.scene.num_envs:
+        raise UserError(f"num_envs is {num_envs}, and {given} says otherwise: give one of them")
+    if num_envs is None and given is None and (recorded or isinstance(task_or_cfg, str)):
         num_envs = min(cfg.scene.num_envs, NUM_ENVS[device.partition(":")[0]])
     cfg.sim.device = device
     isaac_sim.check_launch(cfg, {"headless": True, "device": device})

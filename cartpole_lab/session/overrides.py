@@ -1,8 +1,8 @@
-"""Settings given as words, ``env.rewards.pole_pos.weight=-2``: read, checked and applied, or refused in one line.
+"""Overrides, settings given as ``env.rewards.pole_pos.weight=-2``: read, checked and applied, or refused in one line.
 
 Isaac Lab's resolver sets a misspelt leaf without a word, hands what it does not know to Hydra, which then makes an
-``outputs/`` folder and prints its own text, and takes values of any type. Here every word is looked up in the tree of
-the config before anything is made. The order is Isaac Lab's: presets first, then single settings as they stand.
+``outputs/`` folder and prints its own text, and takes values of any type. Here every override is looked up in the tree
+of the config before anything is made. The order is Isaac Lab's: presets first, then single settings as they stand.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from cartpole_lab.session import agent_keys
 from cartpole_lab.session.setting_checks import annotation, problem
 
 SELECTORS = ("physics", "renderer", "presets")
-"""Words that choose among presets everywhere in the task."""
+"""Names of overrides that choose among presets everywhere in the task."""
 
 OURS = {
     "env.sim.device": "--device",
@@ -36,14 +36,14 @@ OURS = {
     "agent.params.config.max_frames": "--max_iterations",
     "agent.device": "--device",
 }
-"""Settings that the command fills in by itself, with the flag that decides them: a word would be overwritten."""
+"""Settings that the command fills in by itself, with the flag that decides them: an override would be lost."""
 
-_WORD = re.compile(r"(?P<add>\+?)(?P<key>[A-Za-z_][\w.]*)=(?P<value>.*)", re.DOTALL)
+_OVERRIDE = re.compile(r"(?P<add>\+?)(?P<key>[A-Za-z_][\w.]*)=(?P<value>.*)", re.DOTALL)
 
 
 @dataclasses.dataclass(frozen=True)
-class Word:
-    """One setting.
+class Override:
+    """One override.
 
     Attributes:
         text: As it was given.
@@ -78,17 +78,17 @@ def nearest(name: str, known: Iterable[str], *, count: int = 1) -> str:
     return " or ".join(found)
 
 
-def parse(overrides: Sequence[str]) -> list[Word]:
-    """Read words of the command line.
+def parse_overrides(texts: Sequence[str]) -> list[Override]:
+    """Read overrides as the command line has them.
 
     Raises:
         UserError: Something that is no setting, or a setting given twice with different values.
     """
     from isaaclab_tasks.utils.hydra import _parse_val
 
-    words: list[Word] = []
-    for text in overrides:
-        match = _WORD.fullmatch(text) if isinstance(text, str) else None
+    overrides: list[Override] = []
+    for text in texts:
+        match = _OVERRIDE.fullmatch(text) if isinstance(text, str) else None
         if match is None:
             what = "a flag of --help, or a setting" if str(text).startswith("-") else "a setting"
             raise UserError(f"argument {text!r} is not known: expected {what} as name=value, such as env.decimation=4")
@@ -105,21 +105,22 @@ def parse(overrides: Sequence[str]) -> list[Word]:
             raise UserError(f"setting {text!r} has no value: expected {key}=<value>")
         if match["add"] and root != "agent" and ".params." not in key:
             raise UserError(f"setting {text!r} begins with +, which only agent settings and params of terms take")
-        earlier = next((word for word in words if word.key == key and word.text.lstrip("+") != text.lstrip("+")), None)
+        given = [one.text for one in overrides if one.key == key]
+        earlier = next((other for other in given if other.lstrip("+") != text.lstrip("+")), None)
         if earlier is not None:
-            raise UserError(f"setting {key} is given twice, as {earlier.text} and {text}: give one of them")
+            raise UserError(f"setting {key} is given twice, as {earlier} and {text}: give one of them")
         if key in OURS:
             raise UserError(f"setting {text!r} would be overwritten: use {OURS[key]} instead")
-        words.append(Word(text, key, value if key in SELECTORS else _parse_val(value), bool(match["add"])))
-    return words
+        overrides.append(Override(text, key, value if key in SELECTORS else _parse_val(value), bool(match["add"])))
+    return overrides
 
 
-def apply(cfg: Any, words: Sequence[Word], *, root: str, agent: str | None = None) -> None:
+def apply_overrides(cfg: Any, overrides: Sequence[Override], *, root: str, agent: str | None = None) -> None:
     """Set single settings in a config.
 
     Args:
         cfg: Config whose presets are resolved; it is changed.
-        words: Settings whose names begin with ``root``.
+        overrides: Those whose names begin with ``root``.
         root: ``"env"`` or ``"agent"``.
         agent: Name of the agent entry point, by which the keys of a library are known.
 
@@ -127,17 +128,17 @@ def apply(cfg: Any, words: Sequence[Word], *, root: str, agent: str | None = Non
         UserError: Unknown name, or a value that the setting cannot take.
     """
     library = agent_keys.library_of(agent) if root == "agent" else None
-    for word in words:
-        *path, leaf = word.key.split(".")[1:]
+    for override in overrides:
+        *path, leaf = override.key.split(".")[1:]
         owner, where = cfg, root
         taken: Iterable[str] = ()  # what a term's function takes, beside what its config gives already
         for part in path:
             if part == "params" and callable(getattr(owner, "func", None)):
                 taken = _parameters(owner.func)
-            if isinstance(owner, dict) and part not in owner and (word.add or _known(owner, part, where, library)):
+            if isinstance(owner, dict) and part not in owner and (override.add or _known(owner, part, where, library)):
                 owner[part] = {}
-            owner, where = _child(owner, part, where, word, library), f"{where}.{part}"
-        _set(owner, leaf, where, word, library, taken if path[-1:] == ["params"] else ())
+            owner, where = _child(owner, part, where, override, library), f"{where}.{part}"
+        _set(owner, leaf, where, override, library, taken if path[-1:] == ["params"] else ())
 
 
 def _parameters(function: Any) -> list[str]:
@@ -146,25 +147,25 @@ def _parameters(function: Any) -> list[str]:
     return [name for name in inspect.signature(call).parameters if name not in ("self", "env", "env_ids")]
 
 
-def _set(owner: Any, leaf: str, where: str, word: Word, library: str | None, taken: Iterable[str] = ()) -> None:
+def _set(owner: Any, leaf: str, where: str, override: Override, library: str | None, taken: Iterable[str] = ()) -> None:
     """Check one setting and set it."""
-    name, value = f"{where}.{leaf}", word.value
-    _see_group(owner, where, word)
+    name, value = f"{where}.{leaf}", override.value
+    _see_group(owner, where, override)
     there = _has(owner, leaf)
-    if not there and not word.add and leaf not in taken and not _known(owner, leaf, where, library):
+    if not there and not override.add and leaf not in taken and not _known(owner, leaf, where, library):
         raise _unknown(owner, leaf, where, library)
     now = _get(owner, leaf) if there else None
     hint = annotation(owner, leaf) if dataclasses.is_dataclass(owner) else Any
     if value is None and dataclasses.is_dataclass(now) and where.count(".") == 1:
         wrong = None  # a term or an entity is left out: env.rewards.alive=null
-    elif library is not None and not word.add:
+    elif library is not None and not override.add:
         wrong = agent_keys.problem(library, name, value, now, hint)
     else:
         wrong = problem(leaf, value, now, hint)
         if wrong is None and value is None and now is not None and hint is Any:
             wrong = "a value"
     if wrong is not None:
-        given = word.text.partition("=")[2]
+        given = override.text.partition("=")[2]
         was = f" (now {_short(now)})" if there and not dataclasses.is_dataclass(now) else ""
         raise UserError(f"setting {name} is {given!r}, expected {wrong}{was}")
     if callable(now) and isinstance(value, str):
@@ -177,14 +178,14 @@ def _set(owner: Any, leaf: str, where: str, word: Word, library: str | None, tak
         setattr(owner, leaf, value)
 
 
-def _see_group(owner: Any, where: str, word: Word) -> None:
+def _see_group(owner: Any, where: str, override: Override) -> None:
     if not isinstance(owner, Mapping) and not hasattr(owner, "__dict__"):
         what = "has no settings; set it as a whole" if owner is not None else "has no settings"
-        raise UserError(f"setting {word.key} is not known: {where} is {_short(owner)}, which {what}")
+        raise UserError(f"setting {override.key} is not known: {where} is {_short(owner)}, which {what}")
 
 
-def _child(owner: Any, part: str, where: str, word: Word, library: str | None) -> Any:
-    _see_group(owner, where, word)
+def _child(owner: Any, part: str, where: str, override: Override, library: str | None) -> Any:
+    _see_group(owner, where, override)
     if not _has(owner, part):
         raise _unknown(owner, part, where, library)
     return _get(owner, part)

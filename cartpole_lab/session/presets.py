@@ -8,19 +8,19 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from cartpole_lab.errors import UserError
-from cartpole_lab.session import overrides as settings
+from cartpole_lab.session.overrides import Override, nearest, silently
 
 if TYPE_CHECKING:
     from isaaclab.envs import ManagerBasedRLEnvCfg
 
 
-def resolve(task: str, agent: str | None, words: Sequence[str]) -> tuple[Any, Any]:
+def resolve(task: str, agent: str | None, overrides: Sequence[str]) -> tuple[Any, Any]:
     """Load both configs of a registered task with these presets.
 
     Args:
         task: Registered id.
         agent: Name of the agent entry point, or None.
-        words: Presets only: ``physics=ovphysx``, ``env.scene=with_camera``.
+        overrides: Presets only: ``physics=ovphysx``, ``env.scene=with_camera``.
 
     Raises:
         UserError: The task has no such preset, or its settings cannot be loaded.
@@ -28,18 +28,18 @@ def resolve(task: str, agent: str | None, words: Sequence[str]) -> tuple[Any, An
     from isaaclab_tasks.utils import resolve_task_config
 
     try:
-        return settings.silently(resolve_task_config, task, agent, overrides=list(words))
+        return silently(resolve_task_config, task, agent, overrides=list(overrides))
     except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise UserError(_explain(task, words, error)) from error
+        raise UserError(_explain(task, overrides, error)) from error
     except (ImportError, OSError, SyntaxError) as error:
         raise UserError(
             f"the settings of {task} cannot be loaded: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
         ) from error
 
 
-def chosen(task: str, agent: str | None, words: Sequence[settings.Word]) -> list[settings.Word]:
-    """The words that choose a preset for one part of the config, such as ``env.scene=with_camera``."""
-    named = [word for word in words if isinstance(word.value, str)]
+def chosen(task: str, agent: str | None, overrides: Sequence[Override]) -> list[Override]:
+    """The overrides that choose a preset for one part of the config, such as ``env.scene=with_camera``."""
+    named = [one for one in overrides if isinstance(one.value, str)]
     if not named:
         return []
     from isaaclab_tasks.utils.hydra import collect_presets
@@ -47,11 +47,11 @@ def chosen(task: str, agent: str | None, words: Sequence[settings.Word]) -> list
 
     roots = {"env": "env_cfg_entry_point", "agent": agent}
     paths: set[str] = set()
-    for root in {word.root for word in named}:
-        cfg = settings.silently(load_cfg_from_registry, task, roots[root])
+    for root in {one.root for one in named}:
+        cfg = silently(load_cfg_from_registry, task, roots[root])
         if not isinstance(cfg, dict):
             paths |= {f"{root}.{path}" for path in collect_presets(cfg)}
-    return [word for word in named if word.key in paths]
+    return [one for one in named if one.key in paths]
 
 
 def resolve_own(cfg: Any, selectors: Sequence[str]) -> ManagerBasedRLEnvCfg:
@@ -59,7 +59,7 @@ def resolve_own(cfg: Any, selectors: Sequence[str]) -> ManagerBasedRLEnvCfg:
 
     Args:
         cfg: Instance or class.
-        selectors: Words such as ``physics=ovphysx``.
+        selectors: Overrides such as ``physics=ovphysx``.
 
     Raises:
         UserError: It is no environment config, its class cannot be called without arguments, or a preset is unknown.
@@ -77,8 +77,8 @@ def resolve_own(cfg: Any, selectors: Sequence[str]) -> ManagerBasedRLEnvCfg:
         raise UserError(f"task is a {name}, expected an id or a ManagerBasedRLEnvCfg (class or object)")
     there = {name for fields in collect_presets(cfg).values() for name in fields}
     names: list[str] = []
-    for word in selectors:
-        key, _, value = word.partition("=")
+    for override in selectors:
+        key, _, value = override.partition("=")
         names += [part.strip() for part in value.split(",")]
         if missing := next((name for name in names if name not in there), None):
             raise UserError(_no_preset(type(cfg).__name__, key, missing, there))
@@ -90,24 +90,24 @@ def resolve_own(cfg: Any, selectors: Sequence[str]) -> ManagerBasedRLEnvCfg:
 
 def _no_preset(task: str, key: str, value: str, there: set[str]) -> str:
     there = there - {"default"}
-    near = settings.nearest(value, there)
+    near = nearest(value, there)
     text = f"{key} {value!r} is not known: expected one of {', '.join(sorted(there)) or f'none, {task} has no presets'}"
     return text + (f"; did you mean {near}?" if near else "")
 
 
-def _explain(task: str, words: Sequence[str], error: Exception) -> str:
+def _explain(task: str, overrides: Sequence[str], error: Exception) -> str:
     """One line for a preset that Isaac Lab refused."""
     from cartpole_lab.physics import CartpolePhysicsCfg
 
     reason = " ".join(str(error).split())
     unknown = re.match(r"Unknown preset\(s\): (.*?) Available presets", reason)
     physics = {name for name in CartpolePhysicsCfg.__dataclass_fields__ if name != "default"}
-    for word in words:
-        key, _, value = word.partition("=")
+    for override in overrides:
+        key, _, value = override.partition("=")
         missing = unknown is not None and value in unknown[1].replace(",", " ").split()
         if key == "physics" and (missing or value not in physics):
             return _no_preset(task, key, value, physics)
         if missing:
             names = set(re.findall(r"(?<=[ ,])\w+(?=,| +->)", reason.partition("affected paths):")[2]))
             return _no_preset(task, key, value, names)
-    return f"{task} does not take {' '.join(words) or 'its own settings'}: {reason[:300]}"
+    return f"{task} does not take {' '.join(overrides) or 'its own settings'}: {reason[:300]}"

@@ -20,7 +20,7 @@ from cartpole_lab.errors import UserError
 if TYPE_CHECKING:
     from isaaclab.envs import ManagerBasedRLEnvCfg
 
-_PRESET_WORD = re.compile(r"(physics|renderer|presets)=[\w,]+")
+_PRESET = re.compile(r"(physics|renderer|presets)=[\w,]+")
 _SLICE = re.compile(r"slice\((None|-?\d+), (None|-?\d+), (None|-?\d+)\)")
 _ADDRESS = re.compile(r"(https?|omniverse|file)://|[A-Za-z]:[\\\\/]")
 _NOT_THE_TASKS = (
@@ -72,9 +72,9 @@ class EnvSettings:
         if not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", data["task"]):  # a path or a module would be imported
             raise UserError(f"the settings of the environment name the task {data['task']!r}, expected a registered id")
         presets, values = data.get("presets") or [], data.get("values") or {}
-        if not isinstance(values, Mapping) or not all(_PRESET_WORD.fullmatch(str(word)) for word in presets):
+        if not isinstance(values, Mapping) or not all(_PRESET.fullmatch(str(one)) for one in presets):
             raise UserError(f"the settings of the environment of {data['task']!r} are not those of a config")
-        return cls(data["task"], tuple(str(word) for word in presets), dict(values))
+        return cls(data["task"], tuple(str(one) for one in presets), dict(values))
 
 
 def plain(value: Any) -> Any:
@@ -94,16 +94,16 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
-def record(task: str, cfg: ManagerBasedRLEnvCfg, words: Sequence[str], *, own: bool = False) -> EnvSettings:
+def record(task: str, cfg: ManagerBasedRLEnvCfg, overrides: Sequence[str], *, own: bool = False) -> EnvSettings:
     """Write down the settings of an environment.
 
     Args:
         task: Registered id.
         cfg: Its config, with everything in it that was asked for.
-        words: Overrides that made it, presets that the environment variables chose included.
+        overrides: Those that made it, presets that the environment variables chose included.
         own: Whether the config is the user's own; it is then remembered as long as the process lives.
     """
-    settings = EnvSettings(task, tuple(word for word in words if _PRESET_WORD.fullmatch(word)), plain(cfg))
+    settings = EnvSettings(task, tuple(one for one in overrides if _PRESET.fullmatch(one)), plain(cfg))
     if own:
         _own_cfgs[settings.digest] = copy.deepcopy(cfg)
     return settings
@@ -114,7 +114,7 @@ def rebuild(settings: EnvSettings, overrides: Sequence[str] = ()) -> ManagerBase
 
     Args:
         settings: Recorded settings.
-        overrides: Words as for :func:`cartpole_lab.load_cfg`; they win over what was recorded.
+        overrides: As for :func:`cartpole_lab.load_cfg`; they win over what was recorded.
 
     Raises:
         UserError: The settings hold terms that the registered task lacks, so that they came from a config of the
@@ -122,12 +122,12 @@ def rebuild(settings: EnvSettings, overrides: Sequence[str] = ()) -> ManagerBase
     """
     from cartpole_lab.session.env import load_cfg
 
-    words = [word for word in overrides if not word.startswith("agent.")]
-    keys = {word.partition("=")[0] for word in words}
-    presets = [word for word in settings.presets if word.partition("=")[0] not in keys]
-    if settings.digest in _own_cfgs and not words:
+    overrides = [one for one in overrides if not one.startswith("agent.")]
+    keys = {one.partition("=")[0] for one in overrides}
+    presets = [one for one in settings.presets if one.partition("=")[0] not in keys]
+    if settings.digest in _own_cfgs and not overrides:
         return copy.deepcopy(_own_cfgs[settings.digest])
-    cfg = load_cfg(settings.task, agent=None, overrides=[*presets, *words])[0]
+    cfg = load_cfg(settings.task, agent=None, overrides=[*presets, *overrides])[0]
     if not settings.values:
         return cfg
     base = plain(load_cfg(settings.task, agent=None, overrides=list(settings.presets))[0])
@@ -155,12 +155,12 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tup
 
 
 def differences(before: EnvSettings, after: EnvSettings) -> list[str]:
-    """Words that say what differs between two settings, such as ``env.episode_length_s=2.0``: the later values."""
+    """What differs between two settings: the later task, and overrides with the later values."""
     words = [after.task] if after.task != before.task else []
-    words += [word for word in after.presets if word not in before.presets]
+    words += [one for one in after.presets if one not in before.presets]
     if before.values and after.values:
         found = changes(before.values, after.values)
-        words += [_word(path, value) for path, value in found if not path.startswith("sim.physics.")]
+        words += [_override(path, value) for path, value in found if not path.startswith("sim.physics.")]
     return words
 
 
@@ -177,7 +177,7 @@ def check_sizes(
 
     Raises:
         UserError: It sees other observations than the environment gives, or gives other actions than it takes. The
-            message ends with the words to repeat.
+            message ends with the overrides to repeat.
     """
     raw = env.unwrapped
     given, wanted = tuple(raw.single_observation_space["policy"].shape), raw.single_action_space.shape[0]
@@ -206,17 +206,17 @@ def _cure(raw: Any, trained: EnvSettings | None) -> str:
 
 
 def describe(settings: EnvSettings) -> list[str]:
-    """Words that say how recorded settings differ from those of their task, such as ``env.episode_length_s=2.0``."""
+    """Overrides that say how recorded settings differ from those of their task."""
     from cartpole_lab.session.env import load_cfg
 
     words = list(settings.presets)
     if settings.values:
         base = plain(load_cfg(settings.task, agent=None, overrides=words)[0])
-        words += [_word(path, value) for path, value in changes(base, settings.values)]
+        words += [_override(path, value) for path, value in changes(base, settings.values)]
     return words
 
 
-def _word(path: str, value: Any) -> str:
+def _override(path: str, value: Any) -> str:
     text = f"{{{', '.join(value)}}}" if isinstance(value, Mapping) else json.dumps(value).replace(" ", "")
     return f"env.{path}={text}"
 

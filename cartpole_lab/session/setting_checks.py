@@ -1,7 +1,7 @@
 """Whether a value fits a setting: its type as Isaac Lab's config class annotates it, and what it may be.
 
-Isaac Lab's resolver sets whatever it is given, so a word such as ``env.decimation=0`` would fail much later, or not at
-all. The types come from the annotations of the config classes, the ranges from what the settings mean.
+Isaac Lab's resolver sets whatever it is given, so that ``env.decimation=0`` would fail much later, or not
+at all. The types come from the annotations of the config classes, the ranges from what the settings mean.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ from cartpole_lab.training.run_folder import (
     make_log_dir,
     physics_name,
     prepare_env_cfg,
-    preset_words,
+    preset_overrides,
     record_clips,
     track,
     write_params,
@@ -157,7 +157,7 @@ def _plan(library: str, task_or_cfg: Any, options: TrainOptions, agent_cfg: Any)
     own = task_or_cfg is not None and not isinstance(task_or_cfg, str)
     task, env_cfg, learner, start, seed = settle(library, task_or_cfg, options, agent_cfg)
     agent = _agent(options, library)
-    recorded = record(task, env_cfg, preset_words(options, env_cfg, start), own=own)
+    recorded = record(task, env_cfg, preset_overrides(options, env_cfg, start), own=own)
     log_dir = make_log_dir(_root(options, library).resolve(), {"name": learner.name}, options, library=library)
     env_cfg.log_dir = str(log_dir)
     write_params(log_dir, recorded, agent, learner.settings, library=library)

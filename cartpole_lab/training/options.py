@@ -107,7 +107,7 @@ class TrainOptions:
         None, "visualizer, such as newton_gl, rerun, viser or kit", group="launcher", flag="--viz"
     )
     verbose: bool = _switch("show Isaac Lab's whole start-up report", group="launcher")
-    overrides: Sequence[str] = option((), "settings as name=value, such as env.rewards.pole_pos.weight=-2", flag=None)
+    overrides: Sequence[str] = option((), "overrides as name=value, such as env.rewards.pole_pos.weight=-2", flag=None)
     progress: bool = option(True, "show a line that follows the training", flag=None)
 
     def changed(self, **values: Any) -> TrainOptions:

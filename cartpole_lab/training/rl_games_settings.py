@@ -12,9 +12,9 @@ from cartpole_lab.files import check_name
 from cartpole_lab.policies.builders import check_rl_games
 from cartpole_lab.policies.checkpoint import Checkpoint
 from cartpole_lab.policies.selectors import find_checkpoint
-from cartpole_lab.session import overrides
 from cartpole_lab.session.env import DEFAULT_AGENT, DEFAULT_TASK, configure
 from cartpole_lab.session.held_output import announce
+from cartpole_lab.session.overrides import apply_overrides, parse_overrides
 from cartpole_lab.session.task_lookup import check_task, is_task
 from cartpole_lab.tasks.success import check_judged
 from cartpole_lab.training.options import TrainOptions
@@ -100,22 +100,22 @@ def _settings_of(
         task, env_cfg, loaded = configure(DEFAULT_TASK if task_or_cfg is None else task_or_cfg, agent=agent, **asked)
         return task, env_cfg, agent, copy.deepcopy(loaded if agent_cfg is None else agent_cfg)
     same_task = is_task(task_or_cfg, start.env.task)
-    if asked["num_envs"] is None and not any(word.startswith("env.scene.num_envs=") for word in options.overrides):
+    if asked["num_envs"] is None and not any(one.startswith("env.scene.num_envs=") for one in options.overrides):
         asked["num_envs"] = start.meaning.trained.get("num_envs")
     if task_or_cfg is not None and not same_task:
         task, env_cfg, loaded = configure(task_or_cfg, agent=options.agent or start.meaning.agent, **asked)
     elif options.agent is not None:
         task, env_cfg, loaded = configure(start.env, agent=options.agent, **asked)
     else:
-        asked["overrides"] = [word for word in options.overrides if not word.lstrip("+").startswith("agent.")]
+        asked["overrides"] = [one for one in options.overrides if not one.lstrip("+").startswith("agent.")]
         task, env_cfg, _ = configure(start.env, **asked)
-        loaded = _with_words(start, options.overrides)
+        loaded = _with_overrides(start, options.overrides)
     agent_cfg = loaded if agent_cfg is None else agent_cfg
     return task, env_cfg, options.agent or start.meaning.agent, copy.deepcopy(agent_cfg)
 
 
-def _with_words(start: Checkpoint, words: Sequence[str]) -> dict[str, Any]:
-    """Agent settings of a checkpoint with words such as ``agent.params.config.gamma=0.98`` on top.
+def _with_overrides(start: Checkpoint, overrides: Sequence[str]) -> dict[str, Any]:
+    """Agent settings of a checkpoint with overrides such as ``agent.params.config.gamma=0.98`` on top.
 
     Raises:
         UserError: The agent has no such setting.
@@ -123,8 +123,8 @@ def _with_words(start: Checkpoint, words: Sequence[str]) -> dict[str, Any]:
     agent_cfg = copy.deepcopy(dict(start.meaning.agent_cfg))
     for name in ("train_dir", "full_experiment_name"):  # of the run that recorded them
         agent_cfg.get("params", {}).get("config", {}).pop(name, None)
-    parsed = [word for word in overrides.parse(words) if word.root == "agent"]
-    overrides.apply(agent_cfg, parsed, root="agent", agent=start.meaning.agent)
+    parsed = [one for one in parse_overrides(overrides) if one.root == "agent"]
+    apply_overrides(agent_cfg, parsed, root="agent", agent=start.meaning.agent)
     return agent_cfg
 
 
@@ -167,4 +167,4 @@ def _check_names(config: dict[str, Any]) -> None:
 
 def names_rate(options: TrainOptions) -> bool:
     """Whether a learning rate was asked for, which then wins over that of the checkpoint to go on from."""
-    return any(word.startswith("agent.params.config.learning_rate=") for word in options.overrides)
+    return any(one.startswith("agent.params.config.learning_rate=") for one in options.overrides)

@@ -42,7 +42,7 @@ from cartpole_lab.training.run_folder import (
     make_log_dir,
     physics_name,
     prepare_env_cfg,
-    preset_words,
+    preset_overrides,
     record_clips,
     track,
     write_params,
@@ -150,7 +150,7 @@ def _settle(options: TrainOptions, task_or_cfg: Any, agent_cfg: dict[str, Any] |
         group = join(options, env_cfg, agent_cfg["params"])
     with shortcuts.imports(), quietly():
         own = task_or_cfg is not None and not isinstance(task_or_cfg, str)
-        recorded = record(task, env_cfg, preset_words(options, env_cfg, start), own=own)
+        recorded = record(task, env_cfg, preset_overrides(options, env_cfg, start), own=own)
         made = make_log_dir(Path(options.log_root).resolve(), config, options) if group.first else None
         log_dir = group.run_folder(config, made)
         env_cfg.log_dir = str(log_dir)

@@ -42,12 +42,12 @@ def check_start(start: Checkpoint | None, env: Any, log_dir: Path) -> None:
         raise
 
 
-def preset_words(options: TrainOptions, env_cfg: Any, start: Checkpoint | None) -> list[str]:
-    """Words that chose presets: asked for, by an environment variable, or by the checkpoint to go on from."""
-    words = [*default_presets(options.overrides, has_camera(env_cfg)), *options.overrides]
-    keys = {word.partition("=")[0] for word in words}
+def preset_overrides(options: TrainOptions, env_cfg: Any, start: Checkpoint | None) -> list[str]:
+    """Overrides that chose presets: asked for, by an environment variable, or by the checkpoint to go on from."""
+    chosen = [*default_presets(options.overrides, has_camera(env_cfg)), *options.overrides]
+    keys = {one.partition("=")[0] for one in chosen}
     inherited = () if start is None else start.env.presets
-    return [*(word for word in inherited if word.partition("=")[0] not in keys), *words]
+    return [*(one for one in inherited if one.partition("=")[0] not in keys), *chosen]
 
 
 def make_log_dir(root: Path, config: dict[str, Any], options: TrainOptions, library: str = "rl_games") -> Path:

@@ -1,4 +1,4 @@
-"""Settings and tasks as words: what is wrong is said in one line before anything is made; what is right is applied."""
+"""Overrides and tasks by name: what is wrong is said in one line before anything is made; what is right is applied."""
 
 from __future__ import annotations
 
@@ -374,3 +374,35 @@ def test_a_second_environment_beside_a_live_one_says_what_to_do() -> None:
     assert make_env(num_envs=3, device="cpu").unwrapped.num_envs == 3
     close_env()
     assert "isaaclab.envs" in sys.modules
+
+
+def test_an_override_passes_six_modules_downwards_under_one_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the shell to the config: which modules call each other, and what they call what they hand on."""
+    from cartpole_lab.cli import main
+    from cartpole_lab.session import overrides
+
+    text, way = "env.rewards.pole_pos.weight=-2", []
+
+    class Arrived(Exception):
+        pass
+
+    def arrive(*args: object, **kwargs: object) -> None:
+        frame = sys._getframe(1)
+        while frame is not None:
+            module, values = frame.f_globals["__name__"], frame.f_locals
+            names = [name for name in ("overrides", "options") if text in str(values.get(name, ""))]
+            if module.startswith("cartpole_lab.") and names:
+                way.insert(0, (module.removeprefix("cartpole_lab."), names[0]))
+            frame = frame.f_back
+        raise Arrived
+
+    monkeypatch.setattr(overrides, "_set", arrive)
+    with pytest.raises(Arrived):
+        main(["train", "--device", "cpu", text])
+    modules = [module for module, _ in way]
+    assert list(dict.fromkeys(modules)) == [
+        "cli", "cli.train", "training.rl_games_train", "training.rl_games_settings", "session.configs",
+        "session.overrides",
+    ]  # fmt: skip
+    assert modules == sorted(modules, key=list(dict.fromkeys(modules)).index), "it climbs back up"
+    assert {name for _, name in way} == {"overrides", "options"}
