@@ -12,15 +12,12 @@ import torch
 
 from cartpole_lab import shortcuts
 from cartpole_lab.evaluation_result import Evaluation
-from cartpole_lab.policies.by_hand import for_env
+from cartpole_lab.policies.acting import acting, opened, settings_for
 from cartpole_lab.policies.checkpoint import Checkpoint
-from cartpole_lab.policies.loading import load_policy
-from cartpole_lab.policies.network import NetworkPolicy, Policy
+from cartpole_lab.policies.network import Policy
 from cartpole_lab.policies.runs import Run
-from cartpole_lab.policies.selectors import open_any
-from cartpole_lab.session.env import DEFAULT_TASK, make_env
+from cartpole_lab.session.env import make_env
 from cartpole_lab.session.episodes import Round, has_time_out, play_round
-from cartpole_lab.session.recorded import EnvSettings, check_sizes
 from cartpole_lab.tasks.success import Criterion, criterion_of
 
 if TYPE_CHECKING:
@@ -55,40 +52,11 @@ def evaluate(
     Raises:
         UserError: The policy cannot act in that environment, or something asked for isn't there.
     """
-    checkpoint = None if callable(policy) else open_any(policy)
+    policy = opened(policy)
     if env is None:
-        task_or_cfg = settings_for(checkpoint, task_or_cfg)
+        task_or_cfg = settings_for(policy, task_or_cfg)
         env = make_env(task_or_cfg, num_envs=min(episodes, 4096), device=device, seed=seed, overrides=overrides)
-    if checkpoint is not None:
-        shape = tuple(env.unwrapped.single_observation_space["policy"].shape)
-        policy = load_policy(checkpoint, device=env.unwrapped.device, obs_shape=shape)
-        check_fits(policy, env, checkpoint.env)
-    return run_episodes(env, for_env(policy, env), episodes=episodes, seed=seed)
-
-
-def settings_for(checkpoint: Checkpoint | None, task_or_cfg: Any = None) -> Any:
-    """What to simulate: what was asked for, else what the checkpoint was trained in, else the cart-pole."""
-    if task_or_cfg is not None:
-        return task_or_cfg
-    return DEFAULT_TASK if checkpoint is None else checkpoint.env
-
-
-def check_fits(policy: Policy, env: gym.Env, trained: EnvSettings | None = None) -> None:
-    """See that a trained policy can act in an environment.
-
-    Args:
-        policy: The policy; one that is not a network is not looked at.
-        env: The environment.
-        trained: Settings that it was trained with, for the overrides to repeat.
-
-    Raises:
-        UserError: It sees other observations than the environment gives, or gives other actions than it takes.
-    """
-    if not isinstance(policy, NetworkPolicy):
-        return
-    check_sizes(env, trained, policy.obs_shape)
-    given = env.unwrapped.single_observation_space["policy"].shape
-    check_sizes(env, trained, None, policy(torch.zeros(2, *given, device=env.unwrapped.device)).shape[1])
+    return run_episodes(env, acting(policy, env), episodes=episodes, seed=seed)
 
 
 def live_criterion(raw: Any) -> Criterion:
@@ -128,7 +96,7 @@ def run_episodes(
     criterion = live_criterion(raw)
     rounds = _rounds(env, policy, criterion, episodes, seed, give_up_after, side_by_side)
 
-    def join(field: str) -> torch.Tensor | None:
+    def join(field: str) -> Any:
         parts = [getattr(r, field) for r in rounds]
         return None if parts[0] is None else torch.cat(parts)
 

@@ -119,7 +119,7 @@ class Evaluation:
         if not self.complete or self.criterion is None:
             return False
         judge, mean = self.criterion, self.mean_return
-        if self.judged_by == "default reward":
+        if self.judged_by == "default reward" and self.default_returns is not None:
             judge, mean = self.criterion.by_default(), float(self.default_returns.mean())
         failed = int((~self.timed_out).sum())
         return bool(judge.judge(mean, self.timeout_share, margin=STOP_MARGIN).solved) and failed <= stop_failures(
@@ -144,6 +144,7 @@ class Evaluation:
             "verdict": str(self.verdict),
             "reward_changes": list(self.criterion.changed) if self.criterion else [],
             "default_reward": default
+            and self.default_returns is not None
             and {
                 "mean_return": _number(float(self.default_returns.mean())),
                 "solved": default.solved,

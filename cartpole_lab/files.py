@@ -197,7 +197,7 @@ def output_in(path: str | Path) -> Iterator[None]:
     """Write what is printed in the block into a file; a disk that takes no more of it ends nothing."""
     with open(path, "w", encoding="utf-8") as file:
         stream = Forgiving(file)
-        with contextlib.redirect_stdout(stream):  # type: ignore[type-var]
+        with contextlib.redirect_stdout(stream):
             try:
                 yield
             finally:

@@ -24,11 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, overrides: list[str]) -> int:
     """Run the sweep; print its ranking and where everything lies."""
     check_extra()
-    task = args.task
+    task: str | None = args.task
     if task is not None and "=" in task:
-        task, overrides = None, [task, *overrides]
+        overrides, task = [task, *overrides], None
     options: SweepOptions = from_args(SweepOptions, args)
-    train: TrainOptions = from_args(TrainOptions, args, task=None, log_root=TrainOptions.log_root)
+    train: TrainOptions | None = from_args(TrainOptions, args, task=None, log_root=TrainOptions.log_root)
     for one in overrides:
         if one.startswith("-"):
             raise UserError(f"argument {one!r} is not known (see cartpole-lab sweep --help)")

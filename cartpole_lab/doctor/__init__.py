@@ -51,7 +51,8 @@ def doctor() -> list[Check]:
 
 def _within(seconds: float, look: Callable[[], Iterable[Check]]) -> list[Check]:
     """What a look finds, or that it failed or gave no answer in time: neither must hide the other lines."""
-    name, found = look.__name__.replace("_", " "), []
+    name = look.__name__.replace("_", " ")
+    found: list[Check] = []
 
     def run() -> None:
         try:

@@ -177,7 +177,7 @@ class Run:
             return path
         best = self.best
         others = [path for path in self.checkpoints if best is None or path != best.path or self.library != "rl_games"]
-        return (others or self.checkpoints or [None])[0]
+        return next(iter(others or self.checkpoints), None)
 
     def load(self, which: str = "best", *, say: Callable[[str], None] | None = None) -> Checkpoint:
         """Read the checkpoint that ``"best"`` or ``"latest"`` names, or the newest that can be read in its place.

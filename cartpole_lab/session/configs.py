@@ -173,7 +173,10 @@ def configure(
     if num_envs is not None:
         check_num_envs(num_envs)
     recorded = isinstance(task_or_cfg, EnvSettings)
-    task, cfg, agent_cfg = (_load_recorded if recorded else _load)(task_or_cfg, agent, overrides)
+    if isinstance(task_or_cfg, EnvSettings):
+        task, cfg, agent_cfg = _load_recorded(task_or_cfg, agent, overrides)
+    else:
+        task, cfg, agent_cfg = _load(task_or_cfg, agent, overrides)
     given = next((one for one in overrides if one.startswith("env.scene.num_envs=")), None)
     if given is not None and num_envs is not None and num_envs != cfg.scene.num_envs:
         raise UserError(f"num_envs is {num_envs}, and {given} says otherwise: give one of them")

@@ -91,7 +91,7 @@ class _Tally:
         self.last_outside = torch.zeros_like(self.lengths)  # the last step with the joint outside its band
         self.returns, self.by_default = torch.zeros(2, count, device=raw.device)
         self.paid = torch.zeros(count, len(raw.reward_manager.active_terms), device=raw.device)
-        self.joint, self.standing = joint_of(raw, criterion.success.standing if criterion.success else None)
+        self.inside = inside_band(raw, criterion.success.standing if criterion.success else None)
 
     def note(
         self,
@@ -110,10 +110,9 @@ class _Tally:
         self.lengths += alive
         self.timed_out |= alive & truncated
         ended = terminated | truncated
-        if self.joint is not None:
-            # What ended has been reset by now: its joint belongs to the next episode. NaN is outside.
-            inside = (self.joint()[: self.count] - self.standing.target).abs() <= self.standing.band
-            self.last_outside[alive & ~ended & ~inside] = step
+        if self.inside is not None:
+            # What ended has been reset by now: its joint belongs to the next episode.
+            self.last_outside[alive & ~ended & ~self.inside()[: self.count]] = step
             self.last_outside[alive & terminated] = step
         alive &= ~ended
 
@@ -134,7 +133,7 @@ class _Tally:
             returns=self.returns.cpu(),
             timed_out=self.timed_out.cpu(),
             lengths=self.lengths.cpu(),
-            settle_time_s=None if self.joint is None else settle_time.cpu(),
+            settle_time_s=None if self.inside is None else settle_time.cpu(),
             paid=(self.paid * self.raw.step_dt).cpu(),
             default_returns=self.by_default.cpu() if with_default else None,
             complete=complete,
@@ -155,15 +154,14 @@ def has_time_out(raw: Any) -> bool:
     return any(manager.get_term_cfg(name).time_out for name in manager.active_terms)
 
 
-def joint_of(
-    raw: Any, standing: StandingCfg | None
-) -> tuple[Callable[[], torch.Tensor], StandingCfg] | tuple[None, None]:
-    """A function that reads the joint that may stand, shape ``(num_envs,)``, and its band; None without one."""
+def inside_band(raw: Any, standing: StandingCfg | None) -> Callable[[], torch.Tensor] | None:
+    """A function that says where the joint that may stand is in its band, shape ``(num_envs,)``; None without one."""
     robot = standing and raw.scene.articulations.get(standing.asset)
-    if not robot or standing.joint not in robot.joint_names:
-        return None, None
+    if standing is None or not robot or standing.joint not in robot.joint_names:
+        return None
     index = robot.joint_names.index(standing.joint)
-    return (lambda: robot.data.joint_pos.torch[:, index]), standing
+    # NaN is outside
+    return lambda: (robot.data.joint_pos.torch[:, index] - standing.target).abs() <= standing.band
 
 
 @contextlib.contextmanager
@@ -180,7 +178,7 @@ def also_paying(raw: Any, criterion: Criterion) -> Iterator[Callable[[], torch.T
         A function that gives the task's own reward of the last step, shape ``(num_envs,)``. None where it is paid
         anyway, or where the environment lacks what it looks at.
     """
-    if not criterion.changed:
+    if not criterion.changed or criterion.success is None:
         yield None
         return
     from isaaclab.managers import RewardManager

@@ -149,7 +149,7 @@ def _seal_all() -> None:
         seal(folder)
 
 
-def _modules(folder: Path) -> Iterator[tuple[str, list[os.DirEntry]]]:
+def _modules(folder: Path) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
     """Name of each module's folder, and the files of it that are looked at."""
     try:
         entries = [entry for entry in os.scandir(folder) if entry.name.startswith("wp_")]

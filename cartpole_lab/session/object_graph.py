@@ -41,7 +41,7 @@ class Snapshot:
         self._attributes: list[tuple[Any, dict[str, Any], bool, bool]] = []
         self._class_attributes: list[tuple[type, str, Any]] = []
         self._lists: list[tuple[Any, list[Any]]] = []
-        self._dicts: list[tuple[dict, dict]] = []
+        self._dicts: list[tuple[dict[Any, Any], dict[Any, Any]]] = []
 
     def walk(self, root: Any) -> None:
         """Copy what ``root`` refers to, directly or by way of others."""
@@ -132,7 +132,7 @@ class Snapshot:
             self._arrays.append((value, value.copy()))
         return iter(value.ravel().tolist() if value.dtype == object else ())
 
-    def _dict(self, value: dict) -> Iterator[Any]:
+    def _dict(self, value: dict[Any, Any]) -> Iterator[Any]:
         self._dicts.append((value, {key: self._kept(item) for key, item in value.items()}))
         yield from value.values()
         yield from self._own_attributes(value)
@@ -142,7 +142,7 @@ class Snapshot:
         yield from value
         yield from self._own_attributes(value)
 
-    def _set(self, value: set) -> Iterator[Any]:
+    def _set(self, value: set[Any]) -> Iterator[Any]:
         saved = set(value)
 
         def undo() -> None:
@@ -188,7 +188,7 @@ class Snapshot:
                 content = cell.cell_contents
             except ValueError:  # not filled yet
                 continue
-            self._undo.append(lambda cell=cell, content=content: setattr(cell, "cell_contents", content))
+            self._undo.append(functools.partial(setattr, cell, "cell_contents", content))
             yield content
         space = value.__globals__
         for name in kinds.names(value.__code__):
@@ -197,7 +197,7 @@ class Snapshot:
                 continue
             if not isinstance(content, type | types.ModuleType | types.FunctionType):
                 kept = self._kept(content)
-                self._undo.append(lambda name=name, kept=kept: space.__setitem__(name, kept))
+                self._undo.append(functools.partial(space.__setitem__, name, kept))
             yield content
 
     def _method(self, value: types.MethodType) -> Iterator[Any]:

@@ -72,7 +72,7 @@ _ENDLESS = ("limit", "max", "min", "range", "bound", "clip")
 """Parts of names for which infinity means "no limit"."""
 
 
-class _Names(dict):
+class _Names(dict[str, Any]):
     """Names that an annotation may use; one that only a type checker imports stands for anything."""
 
     def __missing__(self, name: str) -> Any:

@@ -170,12 +170,12 @@ class Criterion:
     @property
     def required_return(self) -> float | None:
         """Mean return of whole episodes from which the live reward counts as solved; None where it is not judged."""
-        return self.success.required_return(self.seconds, self.ceiling) if self.judges else None
+        success, ceiling = self.success, self.ceiling
+        return None if success is None or ceiling is None else success.required_return(self.seconds, ceiling)
 
     def by_default(self) -> Criterion:
         """The same episodes judged by the reward that the task is defined by."""
-        terms = default_terms(self.success) if self.success else None
-        if terms is None:
+        if self.success is None or (terms := default_terms(self.success)) is None:
             return self
         ceiling, unknown = ceiling_of(terms, self.success.ceilings)
         return replace(self, ceiling=ceiling, unknown=unknown, changed=())
@@ -197,11 +197,11 @@ class Criterion:
         best = self.ceiling * self.seconds
         if mean_return > best + 1e-3 * max(1.0, abs(best)):
             return Verdict(None, f"return {mean_return:.3f} lies above the ceiling {best:.3f}: name it in `success`")
-        needed, share = self.required_return + margin * self.ceiling, self.success.timeout_share
+        needed = self.success.required_return(self.seconds, self.ceiling) + margin * self.ceiling
         return Verdict(
-            mean_return >= needed and timeout_share >= share,
+            mean_return >= needed and timeout_share >= self.success.timeout_share,
             f"return {mean_return:.3f} of {best:.2f}, needs {needed:.2f}; "
-            f"{100 * timeout_share:.2f} % lasted, needs {100 * share:.1f} %",
+            f"{100 * timeout_share:.2f} % lasted, needs {100 * self.success.timeout_share:.1f} %",
         )
 
 

@@ -103,7 +103,7 @@ def keeping(agent: type[A2CAgent], keeper: Keeper) -> type[A2CAgent]:
         keeper: Where to save.
     """
 
-    class KeptAgent(agent):  # type: ignore[valid-type,misc]
+    class KeptAgent(agent):
         def save(self, fn: str) -> None:
             """Write a checkpoint; rl-games calls it with a path that lacks its ending."""
             keeper.write(Path(f"{fn}.pth"), keeper.moment(self))

@@ -191,7 +191,7 @@ def sharing(agent: type[A2CAgent], group: Group) -> type[A2CAgent]:
     if group.size == 1:
         return agent
 
-    class SharingAgent(agent):  # type: ignore[valid-type,misc]
+    class SharingAgent(agent):
         def __init__(self, base_name: str, params: dict[str, Any]) -> None:
             import torch
 
@@ -200,7 +200,7 @@ def sharing(agent: type[A2CAgent], group: Group) -> type[A2CAgent]:
             index = torch.device(self.ppo_device).index
             self.local_rank = -1 if index is None else index  # rl-games makes it the current GPU; -1 is none
 
-        def train_epoch(self) -> tuple:
+        def train_epoch(self) -> tuple[Any, ...]:
             """One epoch; afterwards all processes normalise alike, which rl-games leaves to chance."""
             result = super().train_epoch()
             group.average(buffer for buffer in self.model.buffers() if buffer.is_floating_point())

@@ -133,7 +133,7 @@ def settle(
     wanted = DEFAULT_TASK if task_or_cfg is None else task_or_cfg
     if start is not None and (task_or_cfg is None or is_task(task_or_cfg, start.env.task)):
         wanted = start.env
-    asked = {"num_envs": options.num_envs, "device": options.device, "overrides": options.overrides}
+    asked: dict[str, Any] = {"num_envs": options.num_envs, "device": options.device, "overrides": options.overrides}
     task, env_cfg, loaded = configure(wanted, agent=_agent(options, library), **asked)
     settings = copy.deepcopy(loaded if agent_cfg is None else agent_cfg)
     seed = env_cfg.seed = _seed(options.seed, settings)

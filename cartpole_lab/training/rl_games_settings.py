@@ -94,7 +94,7 @@ def _settings_of(
         agent_cfg: Agent settings of the user's own.
         start: The checkpoint to go on from.
     """
-    asked = {"device": options.device, "num_envs": options.num_envs, "overrides": options.overrides}
+    asked: dict[str, Any] = {"device": options.device, "num_envs": options.num_envs, "overrides": options.overrides}
     if start is None:
         agent = options.agent or DEFAULT_AGENT
         task, env_cfg, loaded = configure(DEFAULT_TASK if task_or_cfg is None else task_or_cfg, agent=agent, **asked)

@@ -95,10 +95,9 @@ def train(
     envs = _make_env(plan)  # 3. launch, 5. environment and 6. the wrapper around it
     watch = _make_watch(plan, envs.env, line, on_epoch)
     stopped = _run(plan, watch)  # 6. runner
-    if plan.group.first:
-        run = _finish(plan, envs, watch, line, stopped, started)  # 7. clean-up
+    run: Any = _finish(plan, envs, watch, line, stopped, started) if plan.group.first else None  # 7. clean-up
     close_env()
-    run = plan.group.share(run if plan.group.first else None)
+    run = plan.group.share(run)
     plan.group.leave()
     return run
 
@@ -200,13 +199,14 @@ def _make_watch(
     shape = env.unwrapped.single_observation_space["policy"].shape
     actions = env.unwrapped.single_action_space.shape[0]
     trained = {"num_envs": num_envs, "seed": plan.seed, "device": plan.env_cfg.sim.device}
-    same = start is not None and not (plan.changed or options.distributed)
     keeper = Keeper(
         plan.log_dir,
         config["name"],
         Meaning("rl_games", plan.agent, plan.agent_cfg, plan.recorded, shape, actions, trained),
-        start=start and start.state,
-        same=same and options.seed in (None, start.meaning.trained.get("seed")),
+        start=None if start is None else start.state,
+        same=start is not None
+        and not (plan.changed or options.distributed)
+        and options.seed in (None, start.meaning.trained.get("seed")),
         new_rate=names_rate(options),
         writes=plan.group.first,
     )

@@ -54,7 +54,7 @@ def stoppable[**P, R](function: Callable[P, R]) -> Callable[P, R]:
         global _asked
         if threading.current_thread() is not threading.main_thread():
             return function(*args, **kwargs)
-        defaults = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+        defaults: dict[int, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
         ours = [number for number in SIGNALS if signal.getsignal(number) == defaults[number]]
         if not ours:  # the outermost one listens
             return function(*args, **kwargs)
@@ -98,7 +98,7 @@ def _lost(report: Callable[[Any], Any], unraisable: Any) -> None:
 
 def _send(number: signal.Signals) -> None:
     if hasattr(signal, "pthread_kill"):  # it wakes the main thread where that waits for something
-        signal.pthread_kill(threading.main_thread().ident, number)
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
     else:
         _thread.interrupt_main(number)
 

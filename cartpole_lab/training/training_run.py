@@ -103,7 +103,8 @@ class TrainingRun:
         """Write ``curve.npz``, ``curve.png`` and ``summary.json`` into the run's folder."""
         np.savez(arrays := io.BytesIO(), **self.curve)
         write_whole(self.log_dir / "curve.npz", arrays.getvalue())
-        line_at = self.evaluation.criterion and self.evaluation.criterion.required_return
+        criterion = self.evaluation.criterion
+        line_at = None if criterion is None else criterion.required_return
         title = ", ".join([self.task, *([] if self.library == "rl_games" else [self.library]), f"seed {self.seed}"])
         plot_curve(self.curve, self.log_dir / "curve.png", title=title, solved_return=line_at)
         write_whole(self.log_dir / "summary.json", json.dumps(self.summary(), indent=2, allow_nan=False) + "\n")

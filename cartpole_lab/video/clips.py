@@ -31,7 +31,8 @@ class ClipRecorder(gym.Wrapper):
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.length, self.interval = folder, length, interval
         self.fps = round(1 / env.unwrapped.step_dt)
-        self._step, self._frames = 0, []
+        self._step = 0
+        self._frames: list[np.ndarray] = []
 
     def step(self, action: Any) -> Any:
         """Step, and film the step if a clip lasts."""

@@ -9,16 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cartpole_lab.errors import UserError
-from cartpole_lab.evaluation import settings_for
 from cartpole_lab.files import check_target
+from cartpole_lab.policies.acting import acting, opened, settings_for
 from cartpole_lab.policies.checkpoint import Checkpoint
 from cartpole_lab.policies.runs import Run
-from cartpole_lab.policies.selectors import open_any
 from cartpole_lab.session.env import check_device, check_num_envs, configure, make_env
 from cartpole_lab.session.held_output import quietly
 from cartpole_lab.session.recorded import EnvSettings
 from cartpole_lab.video.encoder import write_mp4
-from cartpole_lab.video.rollout import acting
 
 if TYPE_CHECKING:
     import gymnasium as gym
@@ -71,19 +69,17 @@ def record_video(
     with quietly():
         from cartpole_lab.video import film_camera as film
 
-        checkpoint = None if callable(policy) else open_any(policy)
-        cfg = task_or_cfg = settings_for(checkpoint, task_or_cfg)
+        policy = opened(policy)
+        cfg = task_or_cfg = settings_for(policy, task_or_cfg)
         registered = isinstance(task_or_cfg, str | EnvSettings)
         if registered:
             cfg = configure(task_or_cfg, device=device, overrides=overrides)[1]
         # A GPU draws whole pictures with one ray a pixel: four times the pixels, averaged, smooth its edges.
         finer = 2 if check_device(device).startswith("cuda") else 1
         cfg = film.with_film_camera(cfg, num_envs=num_envs, width=width * finer, height=height * finer)
-    words = () if registered else overrides  # those of a registered task are in its config by now
-    env = make_env(cfg, num_envs=num_envs, device=device, seed=seed, overrides=words)
-    frames = _frames(
-        env, acting(policy if checkpoint is None else checkpoint, env), finer, seconds=seconds, fps=fps, seed=seed
-    )
+    left = () if registered else overrides  # those of a registered task are in its config by now
+    env = make_env(cfg, num_envs=num_envs, device=device, seed=seed, overrides=left)
+    frames = _frames(env, acting(policy, env), finer, seconds=seconds, fps=fps, seed=seed)
     write_mp4(frames, path, fps=fps, poster_s=min(0.1, seconds / 2), overwrite=overwrite)
     return path
 

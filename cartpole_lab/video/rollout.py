@@ -13,13 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cartpole_lab.errors import UserError
-from cartpole_lab.evaluation import check_fits, settings_for
 from cartpole_lab.files import check_target, write_whole
-from cartpole_lab.policies.by_hand import for_env
+from cartpole_lab.policies.acting import acting, opened, settings_for
 from cartpole_lab.policies.checkpoint import Checkpoint
-from cartpole_lab.policies.loading import load_policy
 from cartpole_lab.policies.runs import Run
-from cartpole_lab.policies.selectors import open_any
 from cartpole_lab.session.env import make_env
 
 if TYPE_CHECKING:
@@ -155,11 +152,11 @@ class Rollout:
             raise UserError(f"{path} is not a rollout: it holds {', '.join(sorted(arrays)) or 'nothing'}")
         try:
             dicts["weights"] = {key: float(value) for key, value in dicts["weights"].items()}
-            arrays["step_dt"] = float(arrays["step_dt"])
-            arrays["joint_names"] = tuple(arrays["joint_names"].tolist())
+            plain: dict[str, Any] = {**arrays, **dicts}
+            plain["step_dt"], plain["joint_names"] = float(plain["step_dt"]), tuple(plain["joint_names"].tolist())
         except (TypeError, ValueError) as error:
             raise UserError(f"{path} is not a rollout: {error}") from error
-        return cls(**arrays, **dicts)
+        return cls(**plain)
 
 
 def _is_rollout(path: Path) -> bool:
@@ -198,12 +195,12 @@ def record_rollout(
     Returns:
         The recording, on the CPU.
     """
-    checkpoint = None if callable(policy) else open_any(policy)
+    policy = opened(policy)
     if env is None:
-        task_or_cfg = settings_for(checkpoint, task_or_cfg)
+        task_or_cfg = settings_for(policy, task_or_cfg)
         env = make_env(task_or_cfg, num_envs=num_envs, device=device, seed=seed, overrides=overrides)
     raw = env.unwrapped
-    policy = acting(policy if checkpoint is None else checkpoint, env)
+    policy = acting(policy, env)
     robot, rewards = raw.scene["robot"], raw.reward_manager
     weights = {name: float(rewards.get_term_cfg(name).weight) for name in rewards.active_terms}
     states, events = _play(env, policy, steps, seed)
@@ -234,7 +231,6 @@ def _play(env: gym.Env, policy: Policy, steps: int, seed: int) -> tuple[list[np.
     raw = env.unwrapped
     robot, rewards = raw.scene["robot"], raw.reward_manager
     action_term = raw.action_manager.get_term(raw.action_manager.active_terms[0])
-    policy = for_env(policy, env)
     # an action that asks for a position or a velocity is in its unit: the force is what the actuator makes of it
     asks_effort = isinstance(action_term.cfg, JointEffortActionCfg)
     names = getattr(action_term.cfg, "joint_names", None) or [".*"]
@@ -257,13 +253,3 @@ def _play(env: gym.Env, policy: Policy, steps: int, seed: int) -> tuple[list[np.
             keep_state(obs)
     stacked = [[torch.stack(x).cpu().numpy() for x in zip(*rows, strict=True)] for rows in (states, events)]
     return stacked[0], stacked[1]
-
-
-def acting(policy: Policy | Checkpoint, env: gym.Env) -> Policy:
-    """The policy, on the device of the environment that it fits."""
-    trained = policy.env if isinstance(policy, Checkpoint) else None
-    if isinstance(policy, Checkpoint):
-        shape = tuple(env.unwrapped.single_observation_space["policy"].shape)
-        policy = load_policy(policy, device=env.unwrapped.device, obs_shape=shape)
-    check_fits(policy, env, trained)
-    return policy

@@ -60,10 +60,10 @@ class frozen_image_features(image_features):
         sensor_cfg: SceneEntityCfg = SceneEntityCfg("tiled_camera"),  # noqa: B008 - Isaac Lab reads the defaults
         data_type: str = "rgb",
         convert_perspective_to_orthogonal: bool = False,
-        model_zoo_cfg: dict | None = None,
+        model_zoo_cfg: dict[str, Any] | None = None,
         model_name: str = "resnet18",
         model_device: str | None = None,
-        inference_kwargs: dict | None = None,
+        inference_kwargs: dict[str, Any] | None = None,
         weights: str = "pretrained",
     ) -> torch.Tensor:
         """Features of the latest picture, shape ``(num_envs, features)``, on the environment's device."""

@@ -27,6 +27,7 @@ def _put_back(original: ArticulationCfg) -> bool:
     if original is not robot.CARTPOLE_CFG:
         return False
     spec = importlib.util.find_spec(robot.__name__)
+    assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     fresh, changed = module.CARTPOLE_CFG, False

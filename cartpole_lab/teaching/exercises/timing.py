@@ -50,7 +50,7 @@ def check_controller(evaluation: Evaluation, gains: Mapping[str, float]) -> None
         evaluation: What the controller did.
         gains: Its four gains, as :func:`cartpole_lab.pd_policy` takes them.
     """
-    stands = evaluation.settled_share
+    stands = evaluation.settled_share or 0.0
     if stands >= STANDS:
         return
     so_far = f"{stands:.0%} of the poles stand, expected {STANDS:.0%}"

@@ -100,7 +100,8 @@ def check_gae(gae_with_ends: Callable[..., Sequence[float]]) -> None:
 
     def right(gamma: float, lam: float, cut_value: bool = True, cut_later: bool = True, at: int = 0) -> list[float]:
         """The answer; the switches make it the usual wrong ones."""
-        later, found = 0.0, []
+        later = 0.0
+        found: list[float] = []
         flags = [*ended[at:], *ended[:at]]
         for r, v, v_next, end in reversed(list(zip(reward, value, next_value, flags, strict=True))):
             later = r + gamma * v_next * (not (end and cut_value)) - v + gamma * lam * later * (not (end and cut_later))

@@ -27,7 +27,7 @@ def module(name: str) -> str:
     return "\n".join((HERE / f"{part}.js").read_text("utf-8") for part in ("base", *PARTS.get(name, ()), name))
 
 
-def rounded(values: Any, digits: int = 4) -> list:
+def rounded(values: Any, digits: int = 4) -> list[Any]:
     """An array or tensor as nested lists of short numbers, so that a saved page stays small."""
     if hasattr(values, "detach"):
         values = values.detach().cpu().numpy()
@@ -84,7 +84,7 @@ class LabWidget(anywidget.AnyWidget):
         self.figure().savefig(buffer, format="png", dpi=110, bbox_inches="tight")
         return buffer.getvalue()
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict] | None:
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
         bundle = super()._repr_mimebundle_(**kwargs)
         if bundle is None:
             return None
