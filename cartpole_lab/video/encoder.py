@@ -80,6 +80,7 @@ def _encoder(partial: Path, path: Path, frame: np.ndarray, fps: int) -> Iterator
             stderr=said,
             process_group=0,  # Ctrl-C is for this process, which ends the other one
         )
+        assert process.stdin is not None
         try:
             yield process.stdin
         except BaseException:
