@@ -1,28 +1,21 @@
-"""What is left undone while packages are imported, until something needs it.
+"""Modules that are left out while packages are imported, until something needs them.
 
-PyTorch, Warp, Newton and Isaac Lab do much when they are imported that a cart-pole never uses: rules for compilers,
-syntax trees of kernels, methods of configs, windows. Everything here is done later, exactly as it would have been done,
-by whoever asks for it first.
+PyTorch, Newton and Isaac Lab import much that a cart-pole never uses: rules for compilers, controllers, windows.
+Everything here is imported later, by whoever asks for it first. :mod:`.unread_kernels` and :mod:`.unwritten_methods`
+do the same for what is declared in a module.
 """
 
 from __future__ import annotations
 
-import ast
 import contextlib
-import functools
 import importlib
 import importlib.abc
 import importlib.machinery
 import inspect
-import re
 import sys
-import textwrap
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
-
-_BLANKS = re.compile("^[ \t]+$", re.MULTILINE)
-"""Lines of nothing but spaces, which :func:`textwrap.dedent` empties."""
 
 
 class Later(types.ModuleType):
@@ -158,80 +151,3 @@ class _Imported(importlib.abc.Loader):
     def exec_module(self, module: types.ModuleType) -> None:
         """Nothing is left to do."""
         module.__spec__.loader = self._own
-
-
-@contextlib.contextmanager
-def unread_kernels() -> Iterator[None]:
-    """Let Warp take kernels in without reading them: most are never launched.
-
-    Warp parses every kernel and function where it is declared. In the block it keeps their source and parses it when
-    something asks for the syntax tree, which is when the module is hashed before its first launch. It is also spared
-    the list of which module calls which: that serves kernels that are rewritten while a program runs.
-    Annotations, which many functions share, are compiled once.
-    """
-    from warp._src import codegen
-    from warp._src.codegen import Adjoint
-    from warp._src.context import Module
-
-    if not isinstance(vars(Adjoint).get("tree"), property):
-        Adjoint.tree = property(_get_tree, lambda adjoint, tree: vars(adjoint).__setitem__("tree", tree))
-    read, find, inspect_arguments = Adjoint.extract_function_source, Module._find_references, codegen.get_full_arg_spec
-
-    def locate(function: Callable) -> tuple[str, int, Any]:
-        code = getattr(inspect.unwrap(function), "__code__", None)
-        found = None if code is None else Adjoint._try_extract_function_source(code)
-        if found is None:
-            return read(function)
-        source = found[0]
-        source = textwrap.dedent(source) if source[0].isspace() else _BLANKS.sub("", source)
-        open_quotes = any(source.count(quotes) % 2 for quotes in ('"""', "'''"))
-        if open_quotes or any(source.count(a) != source.count(b) for a, b in ("()", "[]", "{}")):
-            return read(function)  # Warp guesses the end by the indentation, and looks again if that does not parse
-        return source, found[1], Unread(code.co_name, source)
-
-    def list_arguments(function: Callable) -> inspect.FullArgSpec:
-        code = getattr(function, "__code__", None)
-        plain = type(function) is types.FunctionType and not vars(function) and not code.co_kwonlyargcount
-        if not plain or code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS):
-            return inspect_arguments(function)
-        names, local = list(code.co_varnames[: code.co_argcount]), codegen.get_closure_vars(function)
-        annotations = {
-            name: eval(_compiled(value), function.__globals__, local) if isinstance(value, str) else value
-            for name, value in function.__annotations__.items()
-        }
-        return inspect.FullArgSpec(names, None, None, function.__defaults__, [], None, annotations)
-
-    Adjoint.extract_function_source, Module._find_references = staticmethod(locate), lambda self, adj: None
-    codegen.get_full_arg_spec = list_arguments
-    try:
-        yield
-    finally:
-        Adjoint.extract_function_source, Module._find_references = staticmethod(read), find
-        codegen.get_full_arg_spec = inspect_arguments
-
-
-@functools.cache
-def _compiled(annotation: str) -> types.CodeType:
-    return compile(annotation.lstrip(), "<annotation>", "eval")
-
-
-class Unread:
-    """Stands for the syntax tree of a function of which only the name was asked."""
-
-    def __init__(self, name: str, source: str) -> None:
-        self.body = (types.SimpleNamespace(name=name),)
-        self._source = source
-
-    @functools.cached_property
-    def tree(self) -> ast.Module:
-        """The tree, as Warp itself would have parsed it."""
-        return ast.parse(self._source)
-
-
-def _get_tree(adjoint: Any) -> Any:
-    """The syntax tree of a kernel; while it is being declared without transformers, its name does."""
-    known = vars(adjoint)
-    tree = known["tree"]
-    if isinstance(tree, Unread) and ("fun_name" in known or known.get("transformers")):
-        tree = known["tree"] = tree.tree
-    return tree

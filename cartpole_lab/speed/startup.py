@@ -20,10 +20,11 @@ from typing import Any
 from cartpole_lab.speed.deferred_imports import (
     Later,
     import_torch,
-    unread_kernels,
     unseen_modules,
 )
 from cartpole_lab.speed.switch import on
+from cartpole_lab.speed.unread_kernels import unread_kernels
+from cartpole_lab.speed.unwritten_methods import unwritten_methods
 
 _frozen = False
 _quick = False
@@ -52,7 +53,12 @@ def quick_imports() -> Iterator[None]:
     try:
         with contextlib.ExitStack() as stack:
             # in this order: a piece looks at its hosts, which imports them
-            for name, piece in (("paused_collector", paused_collector), ("unseen_modules", unseen_modules)):
+            before_torch: tuple[tuple[str, Callable[[], Any]], ...] = (
+                ("paused_collector", paused_collector),
+                ("unwritten_methods", unwritten_methods),
+                ("unseen_modules", unseen_modules),
+            )
+            for name, piece in before_torch:
                 if on(name):
                     stack.enter_context(piece())
             if on("torch_rules") and import_torch() and on("paused_collector"):
@@ -60,7 +66,10 @@ def quick_imports() -> Iterator[None]:
             for name, piece in (("forward_kernels", forward_kernels), ("unread_kernels", unread_kernels)):
                 if on(name):
                     stack.enter_context(piece())
+            known = len(sys.modules)
             yield
+            if not _frozen and len(sys.modules) > known and on("paused_collector"):
+                gc.freeze()  # before the first environment there is nothing else in the collector's next round
     finally:
         _quick = False
 

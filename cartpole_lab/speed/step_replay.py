@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 from cartpole_lab.speed.forked_process import cores
 from cartpole_lab.speed.startup import forward_kernels, paused_collector
 from cartpole_lab.speed.switch import on
+from cartpole_lab.speed.unread_kernels import forget_trees
 
 from .idle_solver import IdleSolverMuJoCo
 from .kernel_compilation import modules_of
@@ -125,6 +126,7 @@ class NewtonReplayManager(NewtonMJWarpManager):
             # a first step makes some tens of kernels
             with paused_collector(), forward_kernels() if on("forward_kernels") else contextlib.nullcontext():
                 cls._run_and_record(simulate, repeats)
+                forget_trees()
 
     @classmethod
     def _run_and_record(cls, simulate: Callable[[], None], repeats: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import subprocess
 import sys
@@ -248,7 +249,7 @@ def test_a_function_that_ends_in_an_outdented_text_is_read_to_its_end(tmp_path: 
 def test_kernels_that_were_not_read_at_once_are_read_as_warp_reads_them() -> None:
     run_fresh(
         "import ast, re\n"
-        "from cartpole_lab.speed.deferred_imports import Unread\n"
+        "from cartpole_lab.speed.unread_kernels import Unread\n"
         "from cartpole_lab.speed.startup import import_simulator, quick_imports\n"
         "with quick_imports():\n"
         "    import_simulator(newton=True)\n"
@@ -268,6 +269,131 @@ def test_kernels_that_were_not_read_at_once_are_read_as_warp_reads_them() -> Non
         "    quick, full = list_arguments(adjoint.func), codegen.get_full_arg_spec(adjoint.func)\n"
         "    quick, full = (re.sub('0x[0-9a-f]+', '', str(spec)) for spec in (quick, full))  # arrays don't compare\n"
         "    assert quick == full, adjoint.fun_name\n"
+    )
+
+
+def test_references_are_those_that_warp_finds_and_no_tree_is_kept() -> None:
+    run_fresh(
+        "import ast\n"
+        "from cartpole_lab.session.env import make_env\n"
+        "from cartpole_lab.speed.unread_kernels import Unread\n"
+        "env = make_env(num_envs=4, device='cpu')\n"
+        "env.reset()\n"
+        "import torch\n"
+        "env.step(torch.zeros(4, 1))\n"
+        "from warp._src.codegen import Adjoint, iter_ast_nodes_of_types\n"
+        "from warp._src.context import ModuleHasher, user_modules\n"
+        "adjoints = [k.adj for m in user_modules.values() for k in m.kernels.values()]\n"
+        "adjoints += [f.adj for m in user_modules.values() for f in m.functions.values() if f.adj is not None]\n"
+        "unread = [adjoint for adjoint in adjoints if isinstance(vars(adjoint)['tree'], Unread)]\n"
+        "looked_at = [adjoint for adjoint in unread if adjoint._assigned_name_ids is not None]\n"
+        "assert len(unread) > 500 and len(looked_at) > 200, (len(unread), len(looked_at))\n"
+        "for adjoint in unread:\n"
+        "    kept = vars(vars(adjoint)['tree'])\n"
+        "    assert 'tree' not in kept and 'reference_nodes' not in kept, adjoint.fun_name\n"
+        "    assert adjoint._reference_nodes is None and adjoint._shared_source.reference_nodes is None\n"
+        "for adjoint in looked_at:\n"
+        "    types = ast.Name, ast.Attribute, ast.Call, ast.Assign\n"
+        "    theirs = list(iter_ast_nodes_of_types(ast.parse(adjoint.source), *types))\n"
+        "    assert [*map(ast.dump, adjoint.reference_nodes())] == [*map(ast.dump, theirs)], adjoint.fun_name\n"
+        "    quick = adjoint.get_references()\n"
+        "    adjoint._shared_source = None\n"
+        "    assert quick == adjoint.get_references() and adjoint._reference_nodes is not None, adjoint.fun_name\n"
+    )
+
+
+def test_what_is_imported_is_set_aside_only_before_an_environment_and_only_where_there_is_some() -> None:
+    run_fresh(
+        "import gc\n"
+        "from cartpole_lab.speed.startup import quick_imports\n"
+        "with quick_imports():\n"
+        "    import isaaclab.utils\n"
+        "frozen = gc.get_freeze_count()\n"
+        "assert frozen > 10_000\n"
+        "class Node:\n"
+        "    pass\n"
+        "with quick_imports():\n"
+        "    node = Node()\n"
+        "    node.itself = node\n"
+        "    del node\n"
+        "gc.collect()\n"
+        "assert not any(isinstance(thing, Node) for thing in gc.get_objects()), 'nothing was imported'\n"
+        "from cartpole_lab.session.env import close_env, make_env\n"
+        "make_env(num_envs=2, device='cpu')\n"
+        "frozen = gc.get_freeze_count()\n"
+        "with quick_imports():\n"
+        "    import wave, xmlrpc.client\n"
+        "assert gc.get_freeze_count() <= frozen, 'an environment is open'\n"
+    )
+
+
+def test_methods_that_a_dataclass_writes_later_are_those_it_writes_at_once() -> None:
+    import_all = (
+        "import dataclasses, hashlib, inspect, json, sys\n"
+        "from cartpole_lab.speed.startup import quick_imports\n"
+        "def load():\n"
+        "    import cartpole_lab.tasks.cartpole_env_cfg, isaaclab.envs, isaaclab_tasks, torch.export\n"
+    )
+    tell = (
+        "def told(cls, name):\n"
+        "    method = inspect.unwrap(getattr(cls, name))\n"
+        "    method = getattr(method, '_written', lambda: method)()\n"
+        "    code = method.__code__\n"
+        "    return [str(inspect.signature(method)), method.__qualname__, code.co_code.hex(), code.co_names]\n"
+        "classes = {}\n"
+        "for module in list(sys.modules.values()):\n"
+        "    for cls in list(vars(module).values()):\n"
+        "        if isinstance(cls, type) and '__dataclass_fields__' in vars(cls):\n"
+        "            names = [name for name in ('__init__', '__repr__', '__eq__') if callable(vars(cls).get(name))]\n"
+        "            if cls.__module__.partition('.')[0] in ('isaaclab', 'isaaclab_newton', 'cartpole_lab', 'torch'):\n"
+        "                classes[cls.__module__ + '.' + cls.__qualname__] = [told(cls, name) for name in names]\n"
+        "print(json.dumps(classes))\n"
+    )
+    answers = []
+    for block in ("load()\n", "with quick_imports(): load()\n"):
+        code = import_all + block + tell
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        answers.append(json.loads(done.stdout.splitlines()[-1]))
+    plain, quick = answers
+    assert len(plain) > 200 and plain == {name: quick[name] for name in plain}
+
+
+def test_a_method_is_written_at_the_first_look_and_stays() -> None:
+    run_fresh(
+        "import dataclasses, inspect\n"
+        "from dataclasses import dataclass, field\n"
+        "from cartpole_lab.speed.startup import quick_imports\n"
+        "with quick_imports(), quick_imports():\n"
+        "    @dataclass(frozen=True, order=True)\n"
+        "    class Point:\n"
+        "        'A point.'\n"
+        "        x: int\n"
+        "        y: list = field(default_factory=list, hash=False)\n"
+        "    @dataclass(slots=True)\n"
+        "    class Tree:\n"
+        "        'A tree.'\n"
+        "        child: 'Tree | None' = None\n"
+        "    class Oak(Tree):\n"
+        "        def __init__(self):\n"
+        "            super().__init__(child=None)\n"
+        "assert type(vars(Point)['__init__']).__name__ == '_Unwritten'\n"
+        "a, b = Point(1), Point(2, [3])\n"
+        "assert type(vars(Point)['__init__']) is type(run := lambda: None)\n"
+        "assert a == Point(1) != b and a < b <= b and hash(a) == hash(Point(1))\n"
+        "assert repr(b) == 'Point(x=2, y=[3])' and Point.__init__.__qualname__ == 'Point.__init__'\n"
+        "assert str(inspect.signature(Point)).startswith('(x: ')\n"
+        "try:\n"
+        "    a.x = 3\n"
+        "    raise AssertionError('it is frozen')\n"
+        "except dataclasses.FrozenInstanceError:\n"
+        "    pass\n"
+        "tree = Tree()\n"
+        "tree.child = tree\n"
+        "assert repr(tree) == 'Tree(child=...)' and repr(Oak()) == 'Oak(child=None)'\n"
+        "@dataclass\n"
+        "class After:\n"
+        "    x: int\n"
+        "assert type(vars(After)['__init__']) is type(run)\n"
     )
 
 
