@@ -73,28 +73,24 @@ def named(args: argparse.Namespace, overrides: list[str]) -> Named:
     """The checkpoint that the command line names; read and checked, so that a wrong one costs no start-up."""
     shortcuts.gpu(args.device)
     with shortcuts.imports(), quietly():
-        return _named(args, overrides)
+        from cartpole_lab.policies.selectors import find_checkpoint
+        from cartpole_lab.session.env import check_task, configure
+        from cartpole_lab.session.recorded import describe, differences, record
+        from cartpole_lab.session.task_lookup import is_task
 
-
-def _named(args: argparse.Namespace, overrides: list[str]) -> Named:
-    from cartpole_lab.policies.selectors import find_checkpoint
-    from cartpole_lab.session.env import check_task, configure
-    from cartpole_lab.session.recorded import describe, differences, record
-    from cartpole_lab.session.task_lookup import is_task
-
-    task = check_task(args.task) if args.task else None
-    checkpoint = find_checkpoint(
-        args.checkpoint, log_root=args.log_root, task=task, agent_cfg=args.agent_cfg, say=announce
-    )
-    same = task is None or is_task(args.task, checkpoint.env.task)  # a config class of one's own is another
-    task_or_cfg = checkpoint.env if same else args.task
-    trained, now = [checkpoint.env.task if checkpoint.library != "json" else "(the file does not say)"], []
-    with contextlib.suppress(UserError):  # a task of the user's own file, which only --task brings in
-        trained += describe(checkpoint.env)
-    if overrides or not same:
-        cfg = configure(task_or_cfg, device=args.device, overrides=overrides)[1]
-        now = differences(checkpoint.env, record(task or checkpoint.env.task, cfg, overrides))
-    return Named(checkpoint, task_or_cfg, trained, now)
+        task = check_task(args.task) if args.task else None
+        checkpoint = find_checkpoint(
+            args.checkpoint, log_root=args.log_root, task=task, agent_cfg=args.agent_cfg, say=announce
+        )
+        same = task is None or is_task(args.task, checkpoint.env.task)  # a config class of one's own is another
+        task_or_cfg = checkpoint.env if same else args.task
+        trained, now = [checkpoint.env.task if checkpoint.library != "json" else "(the file does not say)"], []
+        with contextlib.suppress(UserError):  # a task of the user's own file, which only --task brings in
+            trained += describe(checkpoint.env)
+        if overrides or not same:
+            cfg = configure(task_or_cfg, device=args.device, overrides=overrides)[1]
+            now = differences(checkpoint.env, record(task or checkpoint.env.task, cfg, overrides))
+        return Named(checkpoint, task_or_cfg, trained, now)
 
 
 def film(

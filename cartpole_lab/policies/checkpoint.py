@@ -115,14 +115,6 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     return state
 
 
-def checkpoint_library(path: str | Path) -> str | None:
-    """Name of the library that wrote a file, None where it is no checkpoint."""
-    try:
-        return _read(Path(path))[0]
-    except UserError:
-        return None
-
-
 def packed(state: Mapping[str, Any], meaning: Meaning) -> bytes:
     """The bytes of a checkpoint file: entries as PyTorch saves them, and what they mean."""
     buffer = io.BytesIO()

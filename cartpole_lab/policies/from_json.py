@@ -114,11 +114,6 @@ def read_weights(path: str | Path) -> dict[str, Any]:
     return found
 
 
-def load_weights(path: str | Path) -> NetworkPolicy:
-    """The policy of such a file: `read_weights`, then `policy_from_weights`."""
-    return policy_from_weights(read_weights(path), f"policy {str(path)!r}")
-
-
 def _numbers(value: Any, dimensions: int, name: str) -> torch.Tensor:
     """Nested lists as a tensor of finite numbers, or a UserError that says what they are."""
     try:

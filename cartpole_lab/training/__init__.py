@@ -16,7 +16,6 @@ _HOME = {
     "EpochInfo": "progress",
     "ProgressLine": "progress",
     "plot_curve": "progress",
-    "train_with_library": "libraries",
 }
 
 __all__ = list(_HOME)

@@ -1,58 +1,17 @@
-"""Which library honours which option of a training, and what an option may be: said before anything starts."""
+"""What the options of a training may be, in which library: said before anything starts."""
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.util
 import os
 from pathlib import Path
-from typing import Any
 
 from cartpole_lab.errors import UserError
 from cartpole_lab.training.libraries import LIBRARIES, check_library
 from cartpole_lab.training.options import TrainOptions
 
-ALL = tuple(LIBRARIES)
-RL_GAMES = ("rl_games",)
-
-HONOURED: dict[str, tuple[str, ...]] = {
-    "task": ALL,
-    "device": ALL,
-    "num_envs": ALL,
-    "agent": ALL,
-    "rl_library": ALL,
-    "seed": ALL,
-    "max_iterations": ALL,
-    "checkpoint": ALL,
-    "sigma": ALL,
-    "log_root": ALL,
-    "stop_when_solved": ALL,
-    "eval_interval": ALL,
-    "eval_episodes": ALL,
-    "check_finite": ALL,
-    "video": ALL,
-    "video_length": ALL,
-    "video_interval": ALL,
-    # one process a GPU: skrl and rsl-rl can, but their processes would share no evaluation here
-    "distributed": RL_GAMES,
-    "num_gpus": RL_GAMES,
-    "run_timestamp": ALL,
-    "export_io_descriptors": ALL,
-    "track": ALL,
-    "wandb_project_name": ALL,
-    "wandb_entity": ALL,
-    "wandb_name": ALL,
-    "headless": ALL,
-    "livestream": ALL,
-    "enable_cameras": ALL,
-    "experience": ALL,
-    "kit_args": ALL,
-    "visualizer": ALL,
-    "verbose": ALL,
-    "overrides": ALL,
-    "progress": ALL,
-}
-"""For each option of :class:`TrainOptions` the libraries that do what it says. All others refuse it."""
+RL_GAMES_ONLY = ("distributed", "num_gpus")
+"""Options that the other libraries refuse: some can learn with a process a GPU, but would share no evaluation here."""
 
 _LEAST = {
     "max_iterations": (1, "a positive number of epochs"),
@@ -73,12 +32,9 @@ def check_options(options: TrainOptions) -> TrainOptions:
         UserError: The library cannot do one of them, or a value is none that it can be.
     """
     library = check_library(options.rl_library)
-    for one in dataclasses.fields(options):
-        if getattr(options, one.name) != one.default and library not in HONOURED[one.name]:
-            flag = one.metadata["flag"] or f"--{one.name}"
-            raise UserError(
-                f"{flag} is honoured by {' and '.join(HONOURED[one.name])} only, not by {library}: leave it out"
-            )
+    for name in RL_GAMES_ONLY:
+        if getattr(options, name) and library != "rl_games":
+            raise UserError(f"--{name} is honoured by rl_games only, not by {library}: leave it out")
     for name, (least, expected) in _LEAST.items():
         value = getattr(options, name)
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
@@ -137,12 +93,3 @@ def _check_track(options: TrainOptions) -> None:
             "--track needs to know where to: add --wandb-entity <your user or team>, or keep it on this machine with "
             "WANDB_MODE=offline"
         )
-
-
-def table() -> list[tuple[str, dict[str, Any]]]:
-    """The rows of a table of flags: the flag, and for each library whether it honours it."""
-    return [
-        (one.metadata["flag"] or f"--{one.name}", {name: name in HONOURED[one.name] for name in ALL})
-        for one in dataclasses.fields(TrainOptions)
-        if one.metadata["flag"] is not None
-    ]

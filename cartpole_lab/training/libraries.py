@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-from typing import TYPE_CHECKING, Any
 
 from cartpole_lab.errors import UserError
-
-if TYPE_CHECKING:
-    from cartpole_lab.training.training_run import TrainingRun
 
 LIBRARIES = {"rl_games": "rl-games", "rsl_rl": "rsl-rl-lib", "skrl": "skrl", "sb3": "stable-baselines3"}
 """Names that ``--rl_library`` takes, with the package that each needs."""
@@ -35,22 +31,3 @@ def check_library(library: str) -> str:
 def installed(library: str) -> str:
     """Version of a library's package."""
     return importlib.metadata.version(LIBRARIES[library])
-
-
-def train_with_library(library: str, task: Any = None, **fields: Any) -> TrainingRun:
-    """Train a task with a library.
-
-    Args:
-        library: ``"rl_games"``, ``"rsl_rl"``, ``"skrl"`` or ``"sb3"``.
-        task: As for :func:`cartpole_lab.train`.
-        **fields: Fields of :class:`cartpole_lab.training.options.TrainOptions`, such as ``num_envs`` and ``seed``.
-
-    Returns:
-        The run, evaluated.
-
-    Raises:
-        UserError: Unknown or missing library, unknown task, or something else that can't be done.
-    """
-    from cartpole_lab.training.rl_games_train import train
-
-    return train(task, rl_library=library, **fields)

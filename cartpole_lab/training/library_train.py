@@ -12,6 +12,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,9 @@ from cartpole_lab.training.run_folder import (
     write_params,
 )
 from cartpole_lab.training.training_run import TrainingRun, env_to_judge_in
+
+_LEARNERS = {"rsl_rl": ("rsl_rl_train", "RslRl"), "skrl": ("skrl_train", "Skrl"), "sb3": ("sb3_train", "Sb3")}
+"""Module and class that train with a library; imported for the one that is asked for."""
 
 
 def train_library(
@@ -139,7 +143,9 @@ def settle(
     seed = env_cfg.seed = _seed(options.seed, settings)
     if options.stop_when_solved:
         check_judged(env_cfg, "--stop_when_solved")
-    learner: Learner = _learner(library)(settings, options, env_cfg, seed, task)
+    module, name = _LEARNERS[library]
+    learner_of = getattr(import_module(f"cartpole_lab.training.{module}"), name)
+    learner: Learner = learner_of(settings, options, env_cfg, seed, task)
     env_cfg.compute_final_obs = learner.final_observations
     return task, env_cfg, learner, start, seed
 
@@ -227,21 +233,6 @@ def _judge(watch: LibraryWatch, filmed: Any, task: str, cfg: Any, options: Train
 def _seed(asked: int | None, settings: Any) -> int:
     own = settings["seed"] if isinstance(settings, dict) else settings.seed
     return int(own if asked is None else random.randint(0, 10000) if asked == -1 else asked)
-
-
-def _learner(library: str) -> Any:
-    """The class that trains with a library."""
-    if library == "rsl_rl":
-        from cartpole_lab.training.rsl_rl_train import RslRl
-
-        return RslRl
-    if library == "skrl":
-        from cartpole_lab.training.skrl_train import Skrl
-
-        return Skrl
-    from cartpole_lab.training.sb3_train import Sb3
-
-    return Sb3
 
 
 def _start(options: TrainOptions, library: str, task_or_cfg: Any, root: Path) -> Checkpoint | None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import math
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ import torch
 from cartpole_lab.evaluation import run_episodes
 from cartpole_lab.evaluation_result import Evaluation
 from cartpole_lab.files import save_somewhere
+from cartpole_lab.policies.checkpoint import packed
 from cartpole_lab.policies.loading import build_policy
 from cartpole_lab.policies.meaning import Meaning
 from cartpole_lab.policies.network import NetworkPolicy
@@ -32,8 +34,8 @@ class Stop(Exception):
     """Raised in a library's loop to leave it after an update; what was learned is kept."""
 
 
-class Learner(Protocol):
-    """A library, as the watch sees it.
+class Learner(ABC):
+    """A library, as the watch sees it. It is made of agent settings, which it fills in.
 
     Attributes:
         name: Folder below that of all runs.
@@ -56,24 +58,31 @@ class Learner(Protocol):
     final_observations: bool
     settings: Any
 
+    @abstractmethod
     def learn(self, env: Any, log_dir: Path, resume: Mapping[str, Any] | None, watch: LibraryWatch) -> None:
         """Train until the last update, or until the watch raises :class:`Stop`."""
 
+    @abstractmethod
     def state(self) -> dict[str, Any]:
         """The entries of a checkpoint as they are now."""
 
     def packed(self, meaning: Meaning) -> bytes:
         """A checkpoint of the library's own kind, with what it means inside."""
+        return packed(self.state(), meaning)
 
     def normalizer(self) -> dict[str, Any] | None:
         """Statistics of the observations that are in no entry of :meth:`state`."""
+        return None
 
+    @abstractmethod
     def weights(self) -> dict[str, torch.Tensor]:
         """What is learned, by name."""
 
+    @abstractmethod
     def episodes(self) -> tuple[float, float]:
         """Running means of return and length that the library keeps; NaN until an episode has ended."""
 
+    @abstractmethod
     def file(self, epoch: int) -> str:
         """Name of the checkpoint of an update, as the library calls it."""
 

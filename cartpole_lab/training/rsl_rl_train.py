@@ -15,14 +15,12 @@ from typing import Any
 
 import torch
 
-from cartpole_lab.policies.checkpoint import packed
-from cartpole_lab.policies.meaning import Meaning
 from cartpole_lab.training.libraries import installed
-from cartpole_lab.training.library_watch import LibraryWatch, Stop
+from cartpole_lab.training.library_watch import Learner, LibraryWatch, Stop
 from cartpole_lab.training.options import TrainOptions
 
 
-class RslRl:
+class RslRl(Learner):
     """PPO of rsl-rl.
 
     Two things of rsl-rl 5.5.1 are worked round here: ``OnPolicyRunner.load`` reads checkpoints with
@@ -36,7 +34,6 @@ class RslRl:
     final_observations = False
 
     def __init__(self, settings: Any, options: TrainOptions, env_cfg: Any, seed: int, task: str) -> None:
-        """Fill the settings in; see :func:`cartpole_lab.training.library_train.train_library`."""
         from isaaclab_rl.rsl_rl.utils import handle_deprecated_rsl_rl_cfg
 
         self.settings = handle_deprecated_rsl_rl_cfg(settings, installed("rsl_rl"))
@@ -51,7 +48,6 @@ class RslRl:
         self.interval = self.settings.save_interval
 
     def learn(self, env: Any, log_dir: Path, resume: Mapping[str, Any] | None, watch: LibraryWatch) -> None:
-        """Train until the last update, or until the watch says stop."""
         from isaaclab_rl.rsl_rl import RslRlVecEnvWrapper
         from isaaclab_rl.rsl_rl.utils import create_rsl_rl_runner
 
@@ -75,27 +71,15 @@ class RslRl:
                 self.runner.logger.writer.close()
 
     def state(self) -> dict[str, Any]:
-        """The entries of a checkpoint as they are now."""
         return {**self.runner.alg.save(), "iter": self.runner.current_learning_iteration, "infos": None}
 
-    def packed(self, meaning: Meaning) -> bytes:
-        """A checkpoint of rsl-rl's own kind, with what it means inside."""
-        return packed(self.state(), meaning)
-
-    def normalizer(self) -> None:
-        """None: it is a part of the network."""
-        return None
-
     def file(self, epoch: int) -> str:
-        """Name of the checkpoint of an update."""
         return f"model_{epoch}.pt"
 
     def weights(self) -> dict[str, torch.Tensor]:
-        """What is learned, by name."""
         return self.runner.alg.get_policy().state_dict()
 
     def episodes(self) -> tuple[float, float]:
-        """Running means of return and length."""
         logger = self.runner.logger
         if not logger.rewbuffer:
             return math.nan, math.nan

@@ -20,14 +20,14 @@ from stable_baselines3.common.vec_env import VecNormalize
 
 from cartpole_lab.policies.checkpoint import with_meaning
 from cartpole_lab.policies.meaning import Meaning
-from cartpole_lab.training.library_watch import LibraryWatch, Stop
+from cartpole_lab.training.library_watch import Learner, LibraryWatch, Stop
 from cartpole_lab.training.options import TrainOptions
 
 # Isaac Lab's wrapper calls it
 warnings.filterwarnings("ignore", message=r"constant_fn\(\) is deprecated")
 
 
-class Sb3:
+class Sb3(Learner):
     """PPO of Stable-Baselines3.
 
     Worked round here, each seen in stable-baselines3 2.9.2 behind ``isaaclab_rl.sb3`` of Isaac Lab 3.0.0:
@@ -44,7 +44,6 @@ class Sb3:
     final_observations = True
 
     def __init__(self, settings: dict[str, Any], options: TrainOptions, env_cfg: Any, seed: int, task: str) -> None:
-        """Fill the settings in; see :func:`cartpole_lab.training.library_train.train_library`."""
         self.settings, self.num_envs = settings, env_cfg.scene.num_envs
         settings["seed"] = seed
         self.steps_per_update = settings.get("n_steps", 2048)
@@ -60,7 +59,6 @@ class Sb3:
         self.normalized: Any = None
 
     def learn(self, env: Any, log_dir: Path, resume: Mapping[str, Any] | None, watch: LibraryWatch) -> None:
-        """Train until the last update, or until the watch says stop."""
         settings = process_sb3_cfg(copy.deepcopy(self.settings), self.num_envs)
         network, total = settings.pop("policy"), int(settings.pop("n_timesteps"))
         wanted = {
@@ -103,16 +101,13 @@ class Sb3:
             rms.mean, rms.var, rms.count = np.array(kept["mean"]), np.array(kept["var"]), float(kept.get("count", 1e4))
 
     def state(self) -> dict[str, Any]:
-        """The entries of a checkpoint as they are now, as :func:`cartpole_lab.policies.open_checkpoint` reads them."""
         return {"sb3": self.agent.policy.state_dict()}
 
     def packed(self, meaning: Meaning) -> bytes:
-        """A checkpoint of Stable-Baselines3's own kind, with what it means inside."""
         self.agent.save(buffer := io.BytesIO())
         return with_meaning(buffer.getvalue(), meaning)
 
     def normalizer(self) -> dict[str, Any] | None:
-        """What the observations are normalised with."""
         if self.normalized is None:
             return None
         rms = self.normalized.obs_rms
@@ -125,15 +120,13 @@ class Sb3:
         }
 
     def file(self, epoch: int) -> str:
-        """Name of the checkpoint of an update: Stable-Baselines3 counts steps of all environments."""
+        # Stable-Baselines3 counts the steps of all environments
         return f"model_{epoch * self.steps_per_update * self.num_envs}_steps.zip"
 
     def weights(self) -> dict[str, torch.Tensor]:
-        """What is learned, by name."""
         return self.agent.policy.state_dict()
 
     def episodes(self) -> tuple[float, float]:
-        """Running means of return and length."""
         ended = self.agent.ep_info_buffer
         if not ended:
             return math.nan, math.nan

@@ -18,9 +18,7 @@ import torch
 from isaaclab_rl.skrl import SkrlVecEnvWrapper
 from skrl.utils.runner.torch import Runner
 
-from cartpole_lab.policies.checkpoint import packed
-from cartpole_lab.policies.meaning import Meaning
-from cartpole_lab.training.library_watch import LibraryWatch, Stop
+from cartpole_lab.training.library_watch import Learner, LibraryWatch, Stop
 from cartpole_lab.training.options import TrainOptions
 
 
@@ -40,7 +38,7 @@ class ClippedActions(gym.ActionWrapper):
         return action.clamp(-self.limit, self.limit)
 
 
-class Skrl:
+class Skrl(Learner):
     """PPO of skrl.
 
     Worked round here, each seen in skrl 2.1.1:
@@ -58,7 +56,6 @@ class Skrl:
     final_observations = True
 
     def __init__(self, settings: dict[str, Any], options: TrainOptions, env_cfg: Any, seed: int, task: str) -> None:
-        """Fill the settings in; see :func:`cartpole_lab.training.library_train.train_library`."""
         skrl.logger.setLevel(logging.WARNING)  # it says on standard error which seed it was given
         self.settings = settings
         settings["seed"] = seed
@@ -76,7 +73,6 @@ class Skrl:
         self._paid: torch.Tensor | None = None
 
     def learn(self, env: Any, log_dir: Path, resume: Mapping[str, Any] | None, watch: LibraryWatch) -> None:
-        """Train until the last update, or until the watch says stop."""
         limit = self.settings.get("env", {}).get("clip_actions")
         settings = copy.deepcopy({key: value for key, value in self.settings.items() if key != "env"})
         settings["agent"]["experiment"].update(directory=str(log_dir.parent), experiment_name=log_dir.name)
@@ -124,28 +120,17 @@ class Skrl:
         return recorded
 
     def state(self) -> dict[str, Any]:
-        """The entries of a checkpoint as they are now."""
         modules = self.agent.checkpoint_modules
         return {name: module.state_dict() for name, module in modules.items() if hasattr(module, "state_dict")}
 
-    def packed(self, meaning: Meaning) -> bytes:
-        """A checkpoint of skrl's own kind, with what it means inside."""
-        return packed(self.state(), meaning)
-
-    def normalizer(self) -> None:
-        """None: it is an entry of the checkpoint."""
-        return None
-
     def file(self, epoch: int) -> str:
-        """Name of the checkpoint of an update: skrl counts steps."""
+        # skrl counts steps
         return f"checkpoints/agent_{epoch * self.steps_per_update}.pt"
 
     def weights(self) -> dict[str, torch.Tensor]:
-        """What is learned, by name."""
         return self.agent.policy.state_dict()
 
     def episodes(self) -> tuple[float, float]:
-        """Running means of return and length."""
         if not self.ended:
             return math.nan, math.nan
         returns, lengths = zip(*self.ended, strict=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from cartpole_lab import training
 from cartpole_lab.errors import UserError
 from cartpole_lab.policies import build_policy, load_policy, open_checkpoint
 from cartpole_lab.policies.meaning import Meaning
@@ -27,7 +28,7 @@ def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def train(library: str, **kwargs: object) -> TrainingRun:
     pytest.importorskip({"sb3": "stable_baselines3"}.get(library, library))
     small = {"num_envs": 64, "device": "cpu", "seed": 5, "max_iterations": 2, "eval_interval": 0, "eval_episodes": 64}
-    return libraries.train_with_library(library, **small, **kwargs)
+    return training.train(rl_library=library, **small, **kwargs)
 
 
 def test_every_agent_entry_loads() -> None:

@@ -87,7 +87,7 @@ def test_the_renderer_is_chosen_by_isaac_labs_names(name: str, kind: str) -> Non
 def test_default_agents_train_on_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One epoch of the settings for a GPU and of those for a CPU, with the critic on the four numbers."""
     from cartpole_lab import policies
-    from cartpole_lab.training import libraries
+    from cartpole_lab.training import train
 
     monkeypatch.chdir(tmp_path)
     small = ["env.scene.tiled_camera.width=64", "env.scene.tiled_camera.height=32"]
@@ -95,9 +95,7 @@ def test_default_agents_train_on_pictures(tmp_path: Path, monkeypatch: pytest.Mo
         ("rl_games_cfg_entry_point", ["agent.params.config.horizon_length=16"], (2, 96, 96)),
         ("rl_games_fast_cfg_entry_point", small, (2, 32, 64)),
     ):
-        run = libraries.train_with_library(
-            "rl_games", DEPTH, agent=agent, num_envs=8, device="cpu", seed=1, max_iterations=1, overrides=words
-        )
+        run = train(DEPTH, agent=agent, num_envs=8, device="cpu", seed=1, max_iterations=1, overrides=words)
         policy = policies.load_policy(run.checkpoint, obs_shape=shape)
         assert policy(torch.rand(5, *shape)).shape == (5, 1)
 

@@ -138,7 +138,7 @@ def test_a_checkpoint_of_rl_games_acts_the_same_in_an_empty_folder(
 
 def _check_export(policy: Any, checkpoint: Path) -> None:
     """Both exports answer as the policy, or the one for the browser says in a line why it can't."""
-    from cartpole_lab.policies.from_json import load_weights
+    from cartpole_lab.policies.from_json import policy_from_weights, read_weights
 
     probe = states(64, policy.obs_shape[0])
     try:
@@ -148,7 +148,7 @@ def _check_export(policy: Any, checkpoint: Path) -> None:
         export_onnx(checkpoint, checkpoint.with_suffix(".onnx"))  # holds itself against ONNX Runtime
     else:
         torch.testing.assert_close(
-            load_weights(checkpoint.with_suffix(".json"))(probe), policy(probe), atol=2e-5, rtol=0
+            policy_from_weights(read_weights(checkpoint.with_suffix(".json")))(probe), policy(probe), atol=2e-5, rtol=0
         )
 
 
