@@ -13,8 +13,7 @@ The names below load on first use, so that importing the package costs next to n
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from cartpole_lab.lazy_names import lazy_names
 
 __version__ = "0.1.0"
 
@@ -45,15 +44,5 @@ _HOME = {
     "export_weights": "policies",
     "UserError": "errors",
 }
-
 __all__ = list(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOME])
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

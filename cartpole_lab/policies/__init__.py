@@ -6,8 +6,7 @@ are learned belongs into ``training``, how good they are into ``evaluation``.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from cartpole_lab.lazy_names import lazy_names
 
 _HOME = {
     "Policy": "network",
@@ -29,11 +28,5 @@ _HOME = {
     "export_weights": "export",
     "policy_from_weights": "from_json",
 }
-
 __all__ = list(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

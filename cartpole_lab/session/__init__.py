@@ -6,9 +6,7 @@ that is held back, and saving and restoring a live environment's state. What is 
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
-
+from cartpole_lab.lazy_names import lazy_names
 from cartpole_lab.session.surroundings import (
     leave_out_foreign_packages,
     name_other_versions,
@@ -41,11 +39,5 @@ _HOME = {
     "remote_files": "remote_assets",
     "check_assets": "remote_assets",
 }
-
 __all__ = list(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -6,8 +6,7 @@ that evaluates between epochs. How good a policy is belongs into ``evaluation``;
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from cartpole_lab.lazy_names import lazy_names
 
 _HOME = {
     "train": "rl_games_train",
@@ -17,11 +16,5 @@ _HOME = {
     "ProgressLine": "progress",
     "plot_curve": "progress",
 }
-
 __all__ = list(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

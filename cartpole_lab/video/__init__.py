@@ -5,8 +5,7 @@ Here belong recording, cameras, drawing and encoding. How good the policy is bel
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from cartpole_lab.lazy_names import lazy_names
 
 _HOME = {
     "record_rollout": "rollout",
@@ -16,11 +15,5 @@ _HOME = {
     "with_film_camera": "film_camera",
     "write_mp4": "encoder",
 }
-
 __all__ = list(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

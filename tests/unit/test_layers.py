@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "cartpole_lab"
 FLOORS = (
-    ("errors", "isaac_sim", "shortcuts"),
+    ("errors", "isaac_sim", "lazy_names", "shortcuts"),
     ("files",),
     ("physics",),
     ("tasks",),

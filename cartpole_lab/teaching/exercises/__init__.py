@@ -6,8 +6,7 @@ PyTorch. They take plain values and result objects, and start no simulator.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from cartpole_lab.lazy_names import lazy_names
 
 _HOME = {
     "check_hanging": "scene",
@@ -23,13 +22,4 @@ _HOME = {
     "check_column": "seeing",
     "check_motion": "seeing",
 }
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}: it has {', '.join(_HOME)}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOME])
+__getattr__, __dir__ = lazy_names(__name__, _HOME)
