@@ -25,11 +25,8 @@ from cartpole_lab.tasks.success import PROMISING_FAILURES, PROMISING_SHARE, stop
 from cartpole_lab.training import stopping
 from cartpole_lab.training.checkpoints import Keeper
 from cartpole_lab.training.options import CHOOSING_SEED, TrainOptions
-from cartpole_lab.training.progress import EpochInfo, ProgressLine
+from cartpole_lab.training.progress import Curve, EpochInfo, ProgressLine
 from cartpole_lab.training.summaries import outlive_the_disk
-
-CURVE_KEYS = ("epoch", "env_steps", "wall_s", "return", "length", "episode_s", "whole_episode_s")
-EVAL_KEYS = ("eval_epoch", "eval_return", "eval_timeout_share")
 
 
 class Watch:
@@ -48,7 +45,7 @@ class Watch:
     ) -> None:
         self.env, self.params, self.keeper, self.line, self.on_epoch = env, params, keeper, line, on_epoch
         self.stop_when_solved, self.eval_interval, self.episodes = stop_when_solved, eval_interval, episodes
-        self.curve: dict[str, list[float]] = {name: [] for name in (*CURVE_KEYS, *EVAL_KEYS)}
+        self.curve = Curve()
         self.began = time.time()
         self.best: dict[str, Any] | None = None
         """The moment that did best when evaluated: all entries of its checkpoint."""
@@ -126,25 +123,21 @@ class Watch:
         algo.last_mean_rewards = np.inf  # "best" is ours to say: rl-games would go by its running mean
         began = bool(algo.game_rewards.current_size)
         wall_s = time.time() - self.began
-        last = self.curve["wall_s"][-1] if self.curve["wall_s"] else 0.0
-        steps = int(algo.frame)
         info = EpochInfo(
             epoch=epoch,
             max_epochs=algo.max_epochs,
-            env_steps=steps,
+            env_steps=int(algo.frame),
             wall_s=wall_s,
             mean_return=float(algo.game_rewards.get_mean()[0]) if began else float("nan"),
             mean_length=float(algo.game_lengths.get_mean()) if began else float("nan"),
-            steps_per_s=self.processes * algo.curr_frames / max(wall_s - last, 1e-9),
+            steps_per_s=self.processes * algo.curr_frames / max(wall_s - self.curve.wall_s, 1e-9),
             evaluation=self._evaluate(epoch),
             episode_s=self.cut_s,
             whole_episode_s=self.whole_s,
         )
         self.done = epoch
         self.failed, self.pay, self.steps = 0, 0.0, 0
-        values = (epoch, steps, wall_s, info.mean_return, info.mean_length, self.cut_s, self.whole_s)
-        for name, value in zip(CURVE_KEYS, values, strict=True):
-            self.curve[name].append(value)
+        self.curve.note(info)
         self.line.show(info.line())
         stop = self.on_epoch is not None and self.on_epoch(info) is False
         solved = self._solved(info.evaluation)
@@ -171,8 +164,7 @@ class Watch:
                 side_by_side=True,
             )
         if result.complete:
-            for name, value in zip(EVAL_KEYS, (epoch, result.mean_return, result.timeout_share), strict=True):
-                self.curve[name].append(value)
+            self.curve.note_evaluation(epoch, result)
             self._keep_if_best(moment, result.mean_return)
         return result
 

@@ -16,8 +16,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from cartpole_lab.errors import UserError
 from cartpole_lab.evaluation import run_episodes
 from cartpole_lab.evaluation_result import Evaluation
@@ -32,7 +30,6 @@ from cartpole_lab.session.recorded import EnvSettings, plain, record
 from cartpole_lab.session.task_lookup import check_task, is_task
 from cartpole_lab.tasks.success import check_judged
 from cartpole_lab.training import stopping
-from cartpole_lab.training.epoch_callback import CURVE_KEYS, EVAL_KEYS
 from cartpole_lab.training.libraries import LIBRARIES, check_library
 from cartpole_lab.training.library_watch import Learner, LibraryWatch
 from cartpole_lab.training.options import RUNS, VERDICT_SEED, TrainOptions
@@ -217,7 +214,7 @@ def _facts(plan: _Plan, env_cfg: Any, watch: LibraryWatch) -> dict[str, Any]:
         "seed": plan.seed,
         "epochs": watch.epoch,
         "env_steps": watch.env_steps,
-        "curve": {name: np.array(watch.curve[name]) for name in (*CURVE_KEYS, *EVAL_KEYS)},
+        "curve": watch.curve.arrays(),
     }
 
 

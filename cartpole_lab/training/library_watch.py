@@ -25,9 +25,8 @@ from cartpole_lab.policies.runs import Best, Run
 from cartpole_lab.session.finite import check_update
 from cartpole_lab.session.saved_state import undisturbed
 from cartpole_lab.training import stopping
-from cartpole_lab.training.epoch_callback import CURVE_KEYS, EVAL_KEYS
 from cartpole_lab.training.options import CHOOSING_SEED, EVAL_INTERVAL, TrainOptions
-from cartpole_lab.training.progress import EpochInfo, ProgressLine
+from cartpole_lab.training.progress import Curve, EpochInfo, ProgressLine
 
 
 class Stop(Exception):
@@ -91,7 +90,7 @@ class LibraryWatch:
     """Looks in on a library after every update.
 
     Attributes:
-        curve: One entry an update or an evaluation, by the names of ``CURVE_KEYS`` and ``EVAL_KEYS``.
+        curve: The learning curve so far.
         best: The policy that did best when evaluated, None before the first evaluation.
         solved_at: :func:`time.time` at which an evaluation had found the policy solved, with ``stop_when_solved``.
     """
@@ -124,7 +123,7 @@ class LibraryWatch:
         self.line, self.log_dir, self.count, self.on_epoch = line, log_dir, episodes, on_epoch
         usual = EVAL_INTERVAL if options.stop_when_solved else learner.interval
         self.interval = usual if options.eval_interval is None else options.eval_interval
-        self.curve: dict[str, list[float]] = {name: [] for name in (*CURVE_KEYS, *EVAL_KEYS)}
+        self.curve = Curve()
         self.began, self.epoch, self.best_score = time.time(), 0, -np.inf
         self.best: NetworkPolicy | None = None
         self.solved_at: float | None = None
@@ -152,7 +151,6 @@ class LibraryWatch:
         if self.epoch % self.learner.interval == 0:
             self.save()
         wall_s = time.time() - self.began
-        last = self.curve["wall_s"][-1] if self.curve["wall_s"] else 0.0
         mean_return, mean_length = self.learner.episodes()
         whole_s = self.env.unwrapped.cfg.episode_length_s
         info = EpochInfo(
@@ -162,14 +160,12 @@ class LibraryWatch:
             wall_s=wall_s,
             mean_return=mean_return,
             mean_length=mean_length,
-            steps_per_s=self.env_steps / self.epoch / max(wall_s - last, 1e-9),
+            steps_per_s=self.env_steps / self.epoch / max(wall_s - self.curve.wall_s, 1e-9),
             evaluation=self._evaluate(),
             episode_s=whole_s,
             whole_episode_s=whole_s,
         )
-        values = (self.epoch, self.env_steps, wall_s, mean_return, mean_length, whole_s, whole_s)
-        for name, value in zip(CURVE_KEYS, values, strict=True):
-            self.curve[name].append(value)
+        self.curve.note(info)
         self.line.show(info.line())
         stop = self.on_epoch is not None and self.on_epoch(info) is False
         if self.options.stop_when_solved and info.evaluation is not None and info.evaluation.solved_with_margin():
@@ -187,8 +183,7 @@ class LibraryWatch:
             result = run_episodes(
                 self.env, policy, episodes=self.count, seed=CHOOSING_SEED + self.epoch, side_by_side=True
             )
-        for name, value in zip(EVAL_KEYS, (self.epoch, result.mean_return, result.timeout_share), strict=True):
-            self.curve[name].append(value)
+        self.curve.note_evaluation(self.epoch, result)
         if result.mean_return > self.best_score or self.best is None:
             self.best_score, self.best = result.mean_return, policy
             self._save_best(f"highest mean return of {len(self.curve['eval_epoch'])} evaluation(s)")

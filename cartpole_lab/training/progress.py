@@ -69,6 +69,38 @@ class EpochInfo:
         return text
 
 
+_OF_AN_EPOCH = ("epoch", "env_steps", "wall_s", "return", "length", "episode_s", "whole_episode_s")
+_OF_AN_EVALUATION = ("eval_epoch", "eval_return", "eval_timeout_share")
+
+
+class Curve(dict[str, list[float]]):
+    """A learning curve while it grows; its columns are those of :class:`cartpole_lab.TrainingRun`."""
+
+    def __init__(self) -> None:
+        super().__init__({name: [] for name in (*_OF_AN_EPOCH, *_OF_AN_EVALUATION)})
+
+    @property
+    def wall_s(self) -> float:
+        """Seconds until the end of the last epoch that was noted."""
+        return self["wall_s"][-1] if self["wall_s"] else 0.0
+
+    def note(self, info: EpochInfo) -> None:
+        """Add an epoch."""
+        seen = (info.mean_return, info.mean_length, info.episode_s, info.whole_episode_s)
+        values = (info.epoch, info.env_steps, info.wall_s, *seen)
+        for name, value in zip(_OF_AN_EPOCH, values, strict=True):
+            self[name].append(value)
+
+    def note_evaluation(self, epoch: int, found: Evaluation) -> None:
+        """Add an evaluation."""
+        for name, value in zip(_OF_AN_EVALUATION, (epoch, found.mean_return, found.timeout_share), strict=True):
+            self[name].append(value)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The columns as arrays."""
+        return {name: np.array(column) for name, column in self.items()}
+
+
 class ProgressLine:
     """One line that is written over: in a terminal, in a notebook; in a file, a new line every few seconds."""
 

@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from cartpole_lab import shortcuts
 from cartpole_lab.evaluation import run_episodes
 from cartpole_lab.files import output_in
@@ -31,7 +29,7 @@ from cartpole_lab.session.recorded import EnvSettings, differences, record
 from cartpole_lab.training import stopping
 from cartpole_lab.training.checkpoints import Keeper, keeping
 from cartpole_lab.training.distributed import Group, join, part_of, sharing
-from cartpole_lab.training.epoch_callback import CURVE_KEYS, EVAL_KEYS, Watch, make_observer
+from cartpole_lab.training.epoch_callback import Watch, make_observer
 from cartpole_lab.training.flags import check_options
 from cartpole_lab.training.options import EVAL_INTERVAL, VERDICT_SEED, TrainOptions
 from cartpole_lab.training.progress import EpochInfo, ProgressLine
@@ -277,7 +275,7 @@ def _finish(
         solved_s=watch.solved_at and watch.solved_at - started,
         stopped=stopped,
         evaluation=evaluation,
-        curve={name: np.array(watch.curve[name]) for name in (*CURVE_KEYS, *EVAL_KEYS)},
+        curve=watch.curve.arrays(),
         largest_action=getattr(envs.guarded, "largest_action", None),
     )
     end_track(plan.options)

@@ -79,16 +79,9 @@ class TrainingRun:
     def summary(self) -> dict[str, Any]:
         """The numbers of ``summary.json``."""
         names = ("isaaclab", "newton", "warp-lang", "mujoco", "torch", LIBRARIES[self.library], "gymnasium")
+        settings = ("library", "task", "physics", "device", "num_envs", "processes", "seed", "epochs", "env_steps")
         return {
-            "library": self.library,
-            "task": self.task,
-            "physics": self.physics,
-            "device": self.device,
-            "num_envs": self.num_envs,
-            "processes": self.processes,
-            "seed": self.seed,
-            "epochs": self.epochs,
-            "env_steps": self.env_steps,
+            **{name: getattr(self, name) for name in settings},
             "wall_s_total": round(self.wall_s_total, 2),
             "wall_s_train": round(self.wall_s_train, 2),
             "solved_s": self.solved_s and round(self.solved_s, 2),
