@@ -120,7 +120,7 @@ def rebuild(settings: EnvSettings, overrides: Sequence[str] = ()) -> ManagerBase
         UserError: The settings hold terms that the registered task lacks, so that they came from a config of the
             user's own, of which plain data are not enough.
     """
-    from cartpole_lab.session.env import load_cfg
+    from cartpole_lab.session.configs import load_cfg
 
     overrides = [one for one in overrides if not one.startswith("agent.")]
     keys = {one.partition("=")[0] for one in overrides}
@@ -207,7 +207,7 @@ def _cure(raw: Any, trained: EnvSettings | None) -> str:
 
 def describe(settings: EnvSettings) -> list[str]:
     """Overrides that say how recorded settings differ from those of their task."""
-    from cartpole_lab.session.env import load_cfg
+    from cartpole_lab.session.configs import load_cfg
 
     words = list(settings.presets)
     if settings.values:

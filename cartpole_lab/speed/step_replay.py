@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from newton.solvers import SolverMuJoCo
     from warp._src.context import Module
 
-from cartpole_lab.speed.forked_process import cores
 from cartpole_lab.speed.startup import forward_kernels, paused_collector
 from cartpole_lab.speed.switch import on
 from cartpole_lab.speed.unread_kernels import forget_trees
@@ -42,14 +40,9 @@ from .launch_recorder import ModuleCopies, record
 from .physics_snapshot import differences, restore, snapshot
 from .replay_threads import ReplayPool
 from .step_fingerprint import deep_fingerprint, step_fingerprint
-from .world_slices import Worlds, slice_worlds, why_not_sliceable
+from .world_slices import Worlds, shares, slice_worlds, threads_for, why_not_sliceable
 
 logger = logging.getLogger(__name__)
-
-MIN_WORLDS_PER_THREAD = 128
-"""With fewer worlds, waking a thread costs about as much as it saves."""
-HEAD_START_WORLDS = 32
-"""Worlds that the calling thread steps while the others wake."""
 
 
 class NewtonReplayManager(NewtonMJWarpManager):
@@ -176,16 +169,14 @@ class NewtonReplayManager(NewtonMJWarpManager):
 
     @classmethod
     def _num_threads(cls, simulate: Callable[[], None]) -> int:
-        """How many threads share the worlds: CARTPOLE_LAB_THREADS, else one per core that gets enough worlds."""
+        """How many threads share the worlds; 1 where something looks at all of them in the middle of a step."""
         if (
             not on("world_threads")
             or cls._report_contacts
             or (simulate.__name__ == "_simulate_full" and (cls._post_actuator_callbacks or cls._adapter is not None))
         ):
-            return 1  # these read or write all worlds in the middle of a step
-        asked = os.environ.get("CARTPOLE_LAB_THREADS")
-        worlds = cls.backend.model.world_count
-        threads = min(int(asked), worlds) if asked else min(cores(), max(1, worlds // MIN_WORLDS_PER_THREAD))
+            return 1
+        threads = threads_for(cls.backend.model.world_count)
         if threads > 1 and cls._unsliceable is None:
             NewtonReplayManager._unsliceable = why_not_sliceable(cls._solver, cls.backend.model) or ""
         return 1 if cls._unsliceable else max(1, threads)
@@ -233,19 +224,11 @@ class NewtonReplayManager(NewtonMJWarpManager):
 
     @classmethod
     def _record_slices(cls, repeats: int, threads: int) -> list[list[wp.Graph]]:
-        backend, count = cls.backend, cls.backend.model.world_count
-        start = min(HEAD_START_WORLDS, count - threads)
-        bounds = [0, *(start + (count - start) * i // threads for i in range(1, threads + 1))]
+        backend = cls.backend
         groups = []
-        for worker in range(threads):
+        for worker, (first, last) in enumerate(shares(backend.model.world_count, threads)):
             part = slice_worlds(
-                cls._solver,
-                backend.model,
-                backend.state_0,
-                backend.control,
-                cls._staged_body_f,
-                bounds[worker],
-                bounds[worker + 1],
+                cls._solver, backend.model, backend.state_0, backend.control, cls._staged_body_f, first, last
             )
 
             def launches(part: Worlds = part) -> None:

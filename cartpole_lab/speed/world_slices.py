@@ -1,4 +1,4 @@
-"""A run of neighbouring worlds as a simulation of its own: views of the arrays of the whole, without a copy.
+"""How worlds are dealt to threads, and a thread's run of them as a simulation of its own: views, without a copy.
 
 Newton and MuJoCo-Warp lay worlds out one after the other, and worlds do not interact. A slice ``[first, last)`` of
 every per-world array is therefore a complete simulation; stepping all slices is stepping the whole, bit for bit,
@@ -13,10 +13,19 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import itertools
+import os
 from typing import Any
 
 import numpy as np
 import warp as wp
+
+from .forked_process import cores
+
+MIN_WORLDS_PER_THREAD = 128
+"""With fewer worlds, waking a thread costs about as much as it saves."""
+HEAD_START_WORLDS = 32
+"""Worlds that the calling thread steps while the others wake."""
 
 _PER_JOINT = (
     "joint_type",
@@ -27,6 +36,19 @@ _PER_JOINT = (
     "joint_X_c",
     "joint_dof_dim",
 )
+
+
+def threads_for(worlds: int) -> int:
+    """How many threads share the worlds: CARTPOLE_LAB_THREADS, else one a core that gets enough of them."""
+    asked = os.environ.get("CARTPOLE_LAB_THREADS")
+    return min(int(asked), worlds) if asked else min(cores(), max(1, worlds // MIN_WORLDS_PER_THREAD))
+
+
+def shares(worlds: int, threads: int) -> list[tuple[int, int]]:
+    """The run ``[first, last)`` of worlds that each thread gets: equal ones, the first with the head start on top."""
+    start = min(HEAD_START_WORLDS, worlds - threads)
+    bounds = [0, *(start + (worlds - start) * i // threads for i in range(1, threads + 1))]
+    return list(itertools.pairwise(bounds))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -256,3 +256,13 @@ def test_warps_own_launch_gets_a_device_however_it_is_given(launches: list[str])
         asked.append(len(launches))
         assert out.numpy().tolist() == [0.0, 1.0, 2.0]
     assert asked == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("worlds", "threads"), [(2, 2), (130, 2), (512, 2), (4096, 7)])
+def test_shares_deals_every_world_to_one_thread(worlds: int, threads: int) -> None:
+    from cartpole_lab.speed.world_slices import shares
+
+    dealt = shares(worlds, threads)
+    assert len(dealt) == threads and all(first < last for first, last in dealt)
+    assert [world for first, last in dealt for world in range(first, last)] == list(range(worlds))
+    assert dealt[0][1] - dealt[0][0] >= max(last - first for first, last in dealt), "the others wake meanwhile"
