@@ -75,7 +75,7 @@ def named(args: argparse.Namespace, overrides: list[str]) -> Named:
     with shortcuts.imports(), quietly():
         from cartpole_lab.policies.selectors import find_checkpoint
         from cartpole_lab.session.env import check_task, configure
-        from cartpole_lab.session.recorded import describe, differences, record
+        from cartpole_lab.session.env_settings import describe, differences, record
         from cartpole_lab.session.task_lookup import is_task
 
         task = check_task(args.task) if args.task else None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from cartpole_lab import shortcuts
 from cartpole_lab.cli._common import film, process_start, short
 from cartpole_lab.training.distributed import launched, rank, started_by_torchrun
-from cartpole_lab.training.flags import check_options
+from cartpole_lab.training.option_checks import check_options
 from cartpole_lab.training.options import TrainOptions, add_flags, from_args
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from cartpole_lab.policies.network import NetworkPolicy, Policy
 from cartpole_lab.policies.runs import Run
 from cartpole_lab.policies.selectors import open_any
 from cartpole_lab.session.env import DEFAULT_TASK
-from cartpole_lab.session.recorded import check_sizes
+from cartpole_lab.session.env_settings import check_sizes
 
 if TYPE_CHECKING:
     import gymnasium as gym

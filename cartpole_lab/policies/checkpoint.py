@@ -20,7 +20,7 @@ from cartpole_lab.errors import UserError
 from cartpole_lab.files import write_whole
 from cartpole_lab.policies.from_json import read_weights
 from cartpole_lab.policies.meaning import Meaning, meaning_beside
-from cartpole_lab.session.recorded import EnvSettings
+from cartpole_lab.session.env_settings import EnvSettings
 
 MEMBER = "cartpole_lab.json"
 """Name of the member that says what the weights mean."""

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from cartpole_lab.errors import UserError
-from cartpole_lab.session.recorded import EnvSettings, plain
+from cartpole_lab.session.env_settings import EnvSettings, plain
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ _HOME = {
     "quietly": "held_output",
     "announce": "held_output",
     "undisturbed": "saved_state",
-    "EnvSettings": "recorded",
+    "EnvSettings": "env_settings",
     "remote_files": "remote_assets",
     "check_assets": "remote_assets",
 }

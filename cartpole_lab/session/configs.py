@@ -10,8 +10,8 @@ from cartpole_lab import isaac_sim
 from cartpole_lab.errors import UserError
 from cartpole_lab.session import presets
 from cartpole_lab.session.env_checks import check_env
+from cartpole_lab.session.env_settings import EnvSettings, rebuild
 from cartpole_lab.session.overrides import apply_overrides, nearest, parse_overrides
-from cartpole_lab.session.recorded import EnvSettings, rebuild
 from cartpole_lab.session.task_lookup import DEFAULT_TASK, entry_points_of, find_task
 
 if TYPE_CHECKING:

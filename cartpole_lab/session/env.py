@@ -27,8 +27,8 @@ from cartpole_lab.session.configs import (
     has_camera,
     load_cfg,
 )
+from cartpole_lab.session.env_settings import EnvSettings
 from cartpole_lab.session.held_output import announce, quietly
-from cartpole_lab.session.recorded import EnvSettings
 from cartpole_lab.session.task_lookup import DEFAULT_TASK, check_task
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from cartpole_lab.files import save_somewhere
 from cartpole_lab.policies.checkpoint import packed
 from cartpole_lab.policies.meaning import Meaning
 from cartpole_lab.policies.runs import Best, Run
-from cartpole_lab.training.going_on import ENTRY, stand, standing
+from cartpole_lab.training.resume_state import ENTRY, stand, standing
 
 if TYPE_CHECKING:
     from rl_games.algos_torch.a2c_continuous import A2CAgent

@@ -26,7 +26,7 @@ from cartpole_lab.training import stopping
 from cartpole_lab.training.checkpoints import Keeper
 from cartpole_lab.training.options import CHOOSING_SEED, TrainOptions
 from cartpole_lab.training.progress import Curve, EpochInfo, ProgressLine
-from cartpole_lab.training.summaries import outlive_the_disk
+from cartpole_lab.training.tensorboard_writer import outlive_the_disk
 
 
 class Watch:

@@ -24,9 +24,9 @@ from cartpole_lab.policies.checkpoint import Checkpoint
 from cartpole_lab.policies.meaning import Meaning
 from cartpole_lab.policies.selectors import find_checkpoint
 from cartpole_lab.session.env import DEFAULT_TASK, close_env, configure, open_env
+from cartpole_lab.session.env_settings import EnvSettings, plain, record
 from cartpole_lab.session.finite import guarded
 from cartpole_lab.session.held_output import announce, quietly
-from cartpole_lab.session.recorded import EnvSettings, plain, record
 from cartpole_lab.session.task_lookup import check_task, is_task
 from cartpole_lab.tasks.success import check_judged
 from cartpole_lab.training import stopping

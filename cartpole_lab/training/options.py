@@ -1,4 +1,4 @@
-"""What a training can be told: one typed object that the command line and :func:`cartpole_lab.train` share.
+"""What a training can be told, and its defaults: one object that the command line and :func:`cartpole_lab.train` share.
 
 Each field says in ``metadata["help"]`` what it does. ``cartpole-lab train --help`` prints that text, the command
 reference of the book and the signature of :func:`cartpole_lab.train` are made from the same fields.

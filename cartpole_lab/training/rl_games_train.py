@@ -23,14 +23,14 @@ from cartpole_lab.files import output_in
 from cartpole_lab.policies.checkpoint import Checkpoint
 from cartpole_lab.policies.meaning import Meaning
 from cartpole_lab.session.env import close_env, open_env
+from cartpole_lab.session.env_settings import EnvSettings, differences, record
 from cartpole_lab.session.finite import NotFinite, guarded
 from cartpole_lab.session.held_output import quietly
-from cartpole_lab.session.recorded import EnvSettings, differences, record
 from cartpole_lab.training import stopping
 from cartpole_lab.training.checkpoints import Keeper, keeping
 from cartpole_lab.training.distributed import Group, join, part_of, sharing
 from cartpole_lab.training.epoch_callback import Watch, make_observer
-from cartpole_lab.training.flags import check_options
+from cartpole_lab.training.option_checks import check_options
 from cartpole_lab.training.options import EVAL_INTERVAL, VERDICT_SEED, TrainOptions
 from cartpole_lab.training.progress import EpochInfo, ProgressLine
 from cartpole_lab.training.rl_games_settings import names_rate, settle

@@ -11,7 +11,7 @@ from cartpole_lab.errors import UserError
 from cartpole_lab.files import check_name, write_whole
 from cartpole_lab.policies.checkpoint import Checkpoint
 from cartpole_lab.session.env import default_presets, has_camera
-from cartpole_lab.session.recorded import EnvSettings, check_sizes, plain
+from cartpole_lab.session.env_settings import EnvSettings, check_sizes, plain
 from cartpole_lab.training.options import TrainOptions
 
 

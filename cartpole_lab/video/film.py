@@ -14,8 +14,8 @@ from cartpole_lab.policies.acting import acting, opened, settings_for
 from cartpole_lab.policies.checkpoint import Checkpoint
 from cartpole_lab.policies.runs import Run
 from cartpole_lab.session.env import check_device, check_num_envs, configure, make_env
+from cartpole_lab.session.env_settings import EnvSettings
 from cartpole_lab.session.held_output import quietly
-from cartpole_lab.session.recorded import EnvSettings
 from cartpole_lab.video.encoder import write_mp4
 
 if TYPE_CHECKING:

@@ -183,7 +183,7 @@ def _leaves(values: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 def words(draw: random.Random, count: int) -> Iterator[Case]:
     """Override words: names with a slip, values of another kind, syntax; and right ones between them."""
     from cartpole_lab.session.env import load_cfg
-    from cartpole_lab.session.recorded import plain
+    from cartpole_lab.session.env_settings import plain
 
     env_cfg, agent_cfg = load_cfg()
     parts = (

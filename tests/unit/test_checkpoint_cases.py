@@ -24,7 +24,7 @@ from cartpole_lab.policies.checkpoint import packed, seal
 from cartpole_lab.policies.export import export_onnx, export_weights
 from cartpole_lab.policies.meaning import Meaning
 from cartpole_lab.session import env as session
-from cartpole_lab.session.recorded import EnvSettings, changes, plain, rebuild, record
+from cartpole_lab.session.env_settings import EnvSettings, changes, plain, rebuild, record
 from cartpole_lab.training.checkpoints import Keeper, keeping
 
 TASK, RGB = "Isaac-Cartpole-v0", "Isaac-Cartpole-RGB-v0"

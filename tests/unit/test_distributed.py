@@ -216,7 +216,7 @@ def test_no_process_goes_on_when_the_command_is_killed(tmp_path: Path) -> None:
     ],
 )
 def test_numbers_of_gpus_that_make_no_sense(options: dict, words: str) -> None:
-    from cartpole_lab.training.flags import check_options
+    from cartpole_lab.training.option_checks import check_options
 
     with pytest.raises(UserError, match=words):
         check_options(TrainOptions(**options))

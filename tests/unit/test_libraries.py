@@ -16,7 +16,7 @@ import torch
 from cartpole_lab.errors import UserError
 from cartpole_lab.policies import load_policy, open_checkpoint
 from cartpole_lab.session.finite import NotFinite
-from cartpole_lab.training import TrainingRun, flags, train
+from cartpole_lab.training import TrainingRun, option_checks, train
 from cartpole_lab.training.options import TrainOptions
 
 OTHERS = ("rsl_rl", "skrl", "sb3")
@@ -264,10 +264,10 @@ def test_an_option_that_cannot_be(given: dict[str, Any], says: str, tmp_path: Pa
 def test_tracking_asks_where_only_if_anything_leaves_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("wandb")
     monkeypatch.setenv("WANDB_MODE", "offline")
-    flags.check_options(TrainOptions(track=True))
+    option_checks.check_options(TrainOptions(track=True))
     monkeypatch.delenv("WANDB_MODE")
     with pytest.raises(UserError, match="WANDB_MODE=offline"):
-        flags.check_options(TrainOptions(track=True))
+        option_checks.check_options(TrainOptions(track=True))
 
 
 ##

@@ -23,7 +23,7 @@ from cartpole_lab.policies import Run, find_checkpoint, find_runs, load_policy, 
 from cartpole_lab.policies.checkpoint import MEMBER, packed, with_meaning
 from cartpole_lab.policies.meaning import Meaning, safe_yaml
 from cartpole_lab.session.env import load_cfg
-from cartpole_lab.session.recorded import EnvSettings, describe, plain, rebuild, record
+from cartpole_lab.session.env_settings import EnvSettings, describe, plain, rebuild, record
 from cartpole_lab.training import TrainingRun, train
 
 SMALL = {"num_envs": 16, "device": "cpu", "progress": False, "eval_episodes": 16}

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from cartpole_lab.errors import UserError
-from cartpole_lab.training.flags import RL_GAMES_ONLY
+from cartpole_lab.training.option_checks import RL_GAMES_ONLY
 from cartpole_lab.training.options import TrainOptions
 from cartpole_lab.training.progress import ProgressLine
 from cartpole_lab.training.sweep import engine, following, options, ranking, report, words

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from cartpole_lab.teaching.exercises.hints import Hint, on_copies, says
+from cartpole_lab.teaching.exercises.checking import Hint, on_copies, says
 
 
 def tensor_of_shape(value: Any, shape: tuple[int, ...], hint: str) -> torch.Tensor:

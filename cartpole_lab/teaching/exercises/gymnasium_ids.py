@@ -11,7 +11,7 @@ import gymnasium as gym
 import torch
 
 from cartpole_lab.teaching.exercises.acting import tensor_of_shape
-from cartpole_lab.teaching.exercises.hints import Hint, says
+from cartpole_lab.teaching.exercises.checking import Hint, says
 
 if TYPE_CHECKING:
     from isaaclab.envs import ManagerBasedRLEnvCfg

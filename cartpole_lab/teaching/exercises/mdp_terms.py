@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from cartpole_lab.teaching.exercises.acting import tensor_of_shape
-from cartpole_lab.teaching.exercises.hints import Hint, number_of, on_copies, says
+from cartpole_lab.teaching.exercises.checking import Hint, number_of, on_copies, says
 
 if TYPE_CHECKING:
     import gymnasium as gym

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from cartpole_lab.teaching.exercises.hints import Hint, number_of, on_copies, says
+from cartpole_lab.teaching.exercises.checking import Hint, number_of, on_copies, says
 
 
 @says("four times the episodes, half the doubt")

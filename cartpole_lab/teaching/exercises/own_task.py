@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cartpole_lab.errors import UserError
-from cartpole_lab.teaching.exercises.hints import Hint, says
+from cartpole_lab.teaching.exercises.checking import Hint, says
 
 if TYPE_CHECKING:
     from isaaclab.envs import ManagerBasedRLEnvCfg

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cartpole_lab.teaching.exercises.hints import Hint, number_of, says
+from cartpole_lab.teaching.exercises.checking import Hint, number_of, says
 
 _DT = 1 / 60
 

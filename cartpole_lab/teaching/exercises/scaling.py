@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from cartpole_lab.teaching.exercises.hints import Hint, number_of, says
+from cartpole_lab.teaching.exercises.checking import Hint, number_of, says
 
 
 @says("the part that isn't faster decides: Amdahl's law")

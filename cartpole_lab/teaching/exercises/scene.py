@@ -6,7 +6,7 @@ import importlib.util
 import math
 from typing import TYPE_CHECKING
 
-from cartpole_lab.teaching.exercises.hints import Hint, says
+from cartpole_lab.teaching.exercises.checking import Hint, says
 
 if TYPE_CHECKING:
     from isaaclab.assets import ArticulationCfg

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Callable
 from typing import Any
 
-from cartpole_lab.teaching.exercises.hints import Hint, says
+from cartpole_lab.teaching.exercises.checking import Hint, says
 
 _WORDS = {
     "physics": "ovphysx",

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from cartpole_lab.teaching.exercises.acting import tensor_of_shape
-from cartpole_lab.teaching.exercises.hints import Hint, number_of, says
+from cartpole_lab.teaching.exercises.checking import Hint, number_of, says
 
 _FOCAL, _APERTURE = 24.0, 20.955
 """Focal length and width of the film of the lesson's camera [mm]."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from cartpole_lab.teaching.exercises.hints import Hint, says
+from cartpole_lab.teaching.exercises.checking import Hint, says
 
 if TYPE_CHECKING:
     from cartpole_lab.evaluation_result import Evaluation

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from cartpole_lab.tasks.success import SOLVED_RETURN, SOLVED_TIMEOUTS
-from cartpole_lab.teaching.exercises.hints import Hint, on_copies, says
+from cartpole_lab.teaching.exercises.checking import Hint, on_copies, says
 
 _RATIO = torch.tensor([1.1, 1.5, 0.5, 1.5, 0.5])
 _ADVANTAGE = torch.tensor([1.0, 1.0, 1.0, -1.0, -1.0])

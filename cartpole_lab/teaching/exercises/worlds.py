@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cartpole_lab.teaching.exercises.hints import Hint, says
+from cartpole_lab.teaching.exercises.checking import Hint, says
 
 _MODES = {"light": "prestartup", "mass": "startup", "start": "reset", "gust": "interval"}
 _WHY = {

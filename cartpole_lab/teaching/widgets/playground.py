@@ -1,4 +1,4 @@
-"""The playground: the cart-pole in the browser under exported policies.
+"""The playground: the cart-pole in the browser under exported policies. Its sliders stand in ``playground.js``.
 
 In a lesson::
 

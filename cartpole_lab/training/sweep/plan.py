@@ -15,7 +15,7 @@ from cartpole_lab import shortcuts
 from cartpole_lab.errors import UserError
 from cartpole_lab.files import write_whole
 from cartpole_lab.session.held_output import quietly
-from cartpole_lab.training.flags import check_options
+from cartpole_lab.training.option_checks import check_options
 from cartpole_lab.training.options import TrainOptions
 from cartpole_lab.training.sweep.words import OPTIONS, Axis, file_name, option_value
 
