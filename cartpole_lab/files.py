@@ -51,7 +51,7 @@ def check_target(path: str | Path, *, overwrite: bool, keep: Path | None = None,
     """
     path, said = Path(path), f"{what} {str(path)[:200]!r}"
     try:
-        if keep is not None and (path.resolve() == keep.resolve() or (path.exists() and path.samefile(keep))):
+        if keep is not None and (real(path) == real(keep) or (path.exists() and path.samefile(keep))):
             raise UserError(f"{said} is the checkpoint itself: choose another name")
         if path.is_dir():
             raise UserError(f"{said} is a folder, expected a file")
@@ -72,6 +72,11 @@ def check_target(path: str | Path, *, overwrite: bool, keep: Path | None = None,
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise UserError(f"{said} cannot be written ({why}): choose another name or folder") from error
     return path
+
+
+def real(path: str | Path) -> Path:
+    """The absolute path, links followed; where they go in circles the path itself, which then cannot be opened."""
+    return Path(os.path.realpath(path))
 
 
 def into_place(partial: str | Path, path: Path, *, overwrite: bool) -> None:

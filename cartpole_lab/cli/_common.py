@@ -129,13 +129,14 @@ def film(
 
 def _film_of(checkpoint: Checkpoint) -> Path:
     """Where the film of a checkpoint goes by default: its name says which one it is, and of which epoch."""
+    from cartpole_lab.files import real
     from cartpole_lab.policies.runs import Run
 
-    folder, name = checkpoint.path.resolve().parent, checkpoint.path.stem
+    folder, name = real(checkpoint.path).parent, checkpoint.path.stem
     folder = folder.parent if (folder.parent / "run.json").is_file() else folder
     with contextlib.suppress(UserError):  # a checkpoint on its own is none of a run
         best = Run.open(folder).best
-        name = "best" if best and best.path.resolve() == checkpoint.path.resolve() else name
+        name = "best" if best and real(best.path) == real(checkpoint.path) else name
     if checkpoint.epoch is not None and str(checkpoint.epoch) not in re.findall(r"\d+", name):
         name += f"_epoch_{checkpoint.epoch}"
     return folder / "videos" / "play" / f"{name}.mp4"

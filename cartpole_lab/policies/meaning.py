@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from cartpole_lab.errors import UserError
+from cartpole_lab.files import real
 from cartpole_lab.session.env_settings import EnvSettings, plain
 
 
@@ -107,7 +108,7 @@ def safe_yaml(text: str) -> Any:
 
 def meaning_beside(path: Path, library: str, given: Path | None, task: str | None) -> Meaning:
     """What a file means that does not say so itself: by the settings that Isaac Lab wrote beside it, or those given."""
-    folders = [folder for folder in list(path.resolve().parents)[:2] if (folder / "params" / "agent.yaml").is_file()]
+    folders = [folder for folder in list(real(path).parents)[:2] if (folder / "params" / "agent.yaml").is_file()]
     file = given or (folders[0] / "params" / "agent.yaml" if folders else None)
     if file is None:
         raise UserError(

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cartpole_lab.errors import UserError
-from cartpole_lab.files import write_whole
+from cartpole_lab.files import real, write_whole
 from cartpole_lab.policies.checkpoint import Checkpoint, open_checkpoint
 from cartpole_lab.policies.meaning import safe_yaml
 
@@ -73,7 +73,7 @@ class Run:
         Raises:
             UserError: It isn't one.
         """
-        log_dir = Path(log_dir).resolve()
+        log_dir = real(log_dir)
         try:
             manifest = json.loads((log_dir / "run.json").read_text(encoding="utf-8"))
             if not isinstance(manifest["library"], str) or not isinstance(manifest["task"], str):
@@ -230,13 +230,16 @@ class Run:
         """A file of this run by the name that a record gives it; None where it names none, or one elsewhere."""
         try:
             path = self.log_dir / name
-            return path if path.resolve().is_relative_to(self.log_dir) and path.is_file() else None
+            return path if real(path).is_relative_to(self.log_dir) and path.is_file() else None
         except (OSError, TypeError, ValueError):  # too long, no text, a zero in it
             return None
 
     def _json(self, name: str) -> dict[str, Any] | None:
         try:
-            data = json.loads((self.log_dir / name).read_text(encoding="utf-8"))
+            file = self.log_dir / name
+            data = (
+                json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+            )  # a pipe would be waited for
         except (OSError, ValueError, RecursionError):
             return None
         return data if isinstance(data, dict) else None
@@ -244,6 +247,8 @@ class Run:
     def _settings(self, name: str) -> dict[str, Any]:
         file = self.log_dir / "params" / f"{name}.yaml"
         try:
+            if not file.is_file():  # a pipe would be waited for
+                raise FileNotFoundError(file)
             settings = safe_yaml(file.read_text(encoding="utf-8"))
         except (OSError, UnicodeError) as error:
             raise UserError(f"settings {str(file)!r} cannot be read") from error

@@ -54,15 +54,33 @@ def check_device(device: str | None) -> str:
     return device
 
 
+LARGEST_SEED = 2**31 - 1
+"""NumPy's streams take twice as much, and an evaluation adds to its seed."""
+MOST_ENVS = 1_000_000
+"""Environments beyond which a number is a slip of the hand: an H100 holds a quarter of them."""
+
+
 def check_num_envs(num_envs: int) -> int:
     """Return ``num_envs`` if it is a number of environments.
 
     Raises:
-        UserError: It isn't a positive integer.
+        UserError: It isn't a positive integer, or larger than any machine's memory.
     """
     if isinstance(num_envs, bool) or not isinstance(num_envs, int) or num_envs < 1:
         raise UserError(f"num_envs is {num_envs!r}, expected a positive integer such as 1024")
+    if num_envs > MOST_ENVS:
+        raise UserError(f"num_envs is {str(num_envs)[:20]}, expected at most {MOST_ENVS}")
     return num_envs
+
+
+def check_seed(seed: int | None) -> None:
+    """See that every random stream takes a seed; None seeds nothing, -1 draws one.
+
+    Raises:
+        UserError: It isn't such a number.
+    """
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or not -1 <= seed <= LARGEST_SEED):
+        raise UserError(f"seed is {str(seed)[:20]}, expected 0 to {LARGEST_SEED}, or -1 to draw one")
 
 
 def load_cfg(
@@ -170,6 +188,7 @@ def configure(
         UserError: Something asked for isn't there, or a setting cannot be what it is set to.
     """
     device = check_device(device)
+    check_seed(seed)
     if num_envs is not None:
         check_num_envs(num_envs)
     recorded = isinstance(task_or_cfg, EnvSettings)

@@ -19,7 +19,7 @@ from typing import Any
 from cartpole_lab.errors import UserError
 from cartpole_lab.evaluation import run_episodes
 from cartpole_lab.evaluation_result import Evaluation
-from cartpole_lab.files import output_in
+from cartpole_lab.files import output_in, real
 from cartpole_lab.policies.checkpoint import Checkpoint
 from cartpole_lab.policies.meaning import Meaning
 from cartpole_lab.policies.selectors import find_checkpoint
@@ -161,7 +161,7 @@ def _plan(library: str, task_or_cfg: Any, options: TrainOptions, agent_cfg: Any)
     task, env_cfg, learner, start, seed = settle(library, task_or_cfg, options, agent_cfg)
     agent = _agent(options, library)
     recorded = record(task, env_cfg, preset_overrides(options, env_cfg, start), own=own)
-    log_dir = make_log_dir(_root(options, library).resolve(), {"name": learner.name}, options, library=library)
+    log_dir = make_log_dir(real(_root(options, library)), {"name": learner.name}, options, library=library)
     env_cfg.log_dir = str(log_dir)
     write_params(log_dir, recorded, agent, learner.settings, library=library)
     return _Plan(library, task, agent, env_cfg, seed, learner, start, recorded, log_dir)

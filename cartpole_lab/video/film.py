@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from cartpole_lab.policies.network import Policy
 
+LONGEST_S = 3600.0
+"""Length beyond which a film is a slip of the hand [s]."""
+
 
 def record_video(
     policy: Policy | str | Path | Checkpoint | Run,
@@ -95,6 +98,8 @@ def _check_film(width: int, height: int, fps: int, seconds: float) -> None:
         raise UserError(f"the film is {width} x {height}, expected even numbers of pixels such as 1280 x 720")
     if fps < 1 or seconds * fps < 1:
         raise UserError(f"the film has {seconds} s at {fps} pictures a second, expected at least one picture")
+    if not seconds <= LONGEST_S:  # nor is what is no number
+        raise UserError(f"the film has {seconds} s, expected at most {LONGEST_S:.0f} s")
 
 
 def _frames(env: gym.Env, policy: Policy, finer: int, *, seconds: float, fps: int, seed: int) -> Iterator[np.ndarray]:

@@ -120,7 +120,13 @@ def test_the_poster_is_a_picture_of_the_film(film: Path) -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
-    [({"width": 321}, "even numbers"), ({"fps": 0}, "at least one"), ({"num_envs": 0}, "positive integer")],
+    [
+        ({"width": 321}, "even numbers"),
+        ({"fps": 0}, "at least one"),
+        ({"num_envs": 0}, "positive integer"),
+        ({"num_envs": 10**9}, "at most 1000000"),
+        *(({"seconds": wrong}, "at most 3600 s") for wrong in (float("nan"), float("inf"), 1e9)),
+    ],
 )
 def test_a_film_that_cannot_be_is_refused(tmp_path: Path, wrong: dict, message: str) -> None:
     with pytest.raises(UserError, match=message):
