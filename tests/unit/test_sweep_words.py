@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from cartpole_lab.training.option_checks import RL_GAMES_ONLY
 from cartpole_lab.training.options import TrainOptions
 from cartpole_lab.training.progress import ProgressLine
 from cartpole_lab.training.sweep import engine, following, options, ranking, report, words
+from cartpole_lab.training.sweep.cluster import remove_left_behind
 from cartpole_lab.training.sweep.options import NOT_FOR_TRIALS, SweepOptions, seeds_of
 from cartpole_lab.training.sweep.plan import Plan
 from cartpole_lab.training.sweep.records import MEASURED, Record, read_record, read_records, table, write_table
@@ -329,3 +331,19 @@ def test_the_time_left_runs_down_between_trials(monkeypatch: pytest.MonkeyPatch,
     assert follower.text().endswith("about 60 s left")
     now = 35.0
     assert follower.text().endswith("about 45 s left")
+
+
+def test_only_folders_of_sweeps_whose_process_is_gone_are_removed(tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    left, mine = tmp_path / f"cpl-{gone.pid}-a_b1", tmp_path / f"cpl-{os.getpid()}-ab1"
+    others = [
+        tmp_path / name for name in (f"cpl-{gone.pid}", f"cpl-x{gone.pid}-ab", f"my-cpl-{gone.pid}-ab", "cpl-0-ab")
+    ]
+    for folder in (left, mine, *others):
+        (folder / "ray").mkdir(parents=True)
+    link = tmp_path / f"cpl-{gone.pid}-link"
+    link.symlink_to(mine)
+    remove_left_behind(tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted([mine, link, *others])
+    assert (mine / "ray").is_dir()

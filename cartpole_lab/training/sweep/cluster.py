@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -117,16 +119,17 @@ def cluster(options: SweepOptions, plan: Plan) -> Iterator[None]:
             warnings.simplefilter("ignore")
             if options.address is None:
                 temporary = _own_folder()
-                ray.init(
-                    address="local",
-                    num_cpus=_at_once(options, plan),
-                    include_dashboard=False,
-                    object_store_memory=OBJECT_STORE,
-                    log_to_driver=False,
-                    logging_level=logging.CRITICAL,
-                    _node_ip_address="127.0.0.1",
-                    _temp_dir=f"{temporary}/ray",
-                )
+                with _without_idle_helpers():
+                    ray.init(
+                        address="local",
+                        num_cpus=_at_once(options, plan),
+                        include_dashboard=False,
+                        object_store_memory=OBJECT_STORE,
+                        log_to_driver=False,
+                        logging_level=logging.CRITICAL,
+                        _node_ip_address="127.0.0.1",
+                        _temp_dir=f"{temporary}/ray",
+                    )
             else:
                 with _loopback_as_it_is(options.address):
                     ray.init(address=options.address, log_to_driver=False, logging_level=logging.CRITICAL)
@@ -142,6 +145,25 @@ def cluster(options: SweepOptions, plan: Plan) -> Iterator[None]:
         yield
     finally:
         _leave(ray, temporary)
+
+
+@contextlib.contextmanager
+def _without_idle_helpers() -> Iterator[None]:
+    """In the block Ray starts without three of its helpers, each a Python process, of which the first is waited for.
+
+    These are the stub of the dashboard, which is there for statistics that are off, the reader of log files, of which
+    nothing is shown, and the autoscaler's monitor, which asks a cloud for machines. ``ray start`` has a flag for the
+    second, ``ray.init`` has none.
+    """
+    from ray._private import node, parameter
+
+    plain, started = parameter.RayParams, node.Node.start_api_server
+    parameter.RayParams = functools.partial(plain, no_monitor=True, include_log_monitor=False)
+    node.Node.start_api_server = lambda self, **words: None
+    try:
+        yield
+    finally:
+        parameter.RayParams, node.Node.start_api_server = plain, started
 
 
 @contextlib.contextmanager
@@ -192,15 +214,38 @@ def _own_folder() -> str:
     each of nine processes, for addresses that no setting of Ray's has.
     """
     place = tempfile.gettempdir()
-    folder = tempfile.mkdtemp(
-        prefix=f"cpl-{os.getpid()}-", dir=place if len(place) < 20 else "/tmp"
-    )  # sockets: 107 letters
+    place = place if len(place) < 20 else "/tmp"  # sockets: 107 letters
+    remove_left_behind(Path(place))
+    folder = tempfile.mkdtemp(prefix=f"cpl-{os.getpid()}-", dir=place)
     hidden = Path(folder, "hidden")
     hidden.mkdir()
     (hidden / "rfc3987_syntax.py").write_text("raise ImportError('not needed here')\n", encoding="ascii")
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = f"{hidden}{os.pathsep}{before}" if before else str(hidden)
     return folder
+
+
+def remove_left_behind(place: Path) -> None:
+    """Remove folders of this user's sweeps whose process was killed before it could: Ray's logs and sockets lie there.
+
+    A process that is there has them, or another one that has got its number since: these stay.
+    """
+    for folder in place.glob("cpl-*-*"):
+        found = re.fullmatch(r"cpl-(\d{1,10})-\w+", folder.name)
+        with contextlib.suppress(OSError):
+            if found and folder.lstat().st_uid == os.getuid() and folder.is_dir() and not _is_there(int(found[1])):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_there(pid: int) -> bool:
+    """Whether a process of that number is there, whoever's it is."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
 
 
 def _at_once(options: SweepOptions, plan: Plan) -> int:

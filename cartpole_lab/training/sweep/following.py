@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import shutil
 import signal
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -56,18 +58,36 @@ class Follower:
         self._trials: Sequence[Any] = ()
         self._began, self._looked, self._done_before = time.time(), 0.0, -1
         self._new, self._last = 0, self._began
+        self._most, self._imported = 0, False
         done = read_records(folder, plan)  # of a sweep that is gone on with
         self._best: Record | None = max(done, key=_score, default=None)
 
     def step_done(self, trials: list[Any]) -> None:
         """Show where the sweep stands, once a second."""
         self._trials = trials
+        self._use_idle_cores()
         if time.time() - self._looked < 1.0:
             return
         self._looked = time.time()
         if not self.full and shutil.disk_usage(self.folder).free < LEAST_SPACE:
             self._stop_for_space()
         self.line.show(self.text())
+
+    def _use_idle_cores(self) -> None:
+        """While the last trials run, fewer than before, import what the report needs: nobody waits for it then."""
+        if self._imported or len(self._trials) < self._total:
+            return
+        running = sum(trial.status == "RUNNING" for trial in self._trials)
+        waiting = sum(trial.status in ("PENDING", "PAUSED") for trial in self._trials)
+        self._most = max(self._most, running)
+        if not waiting and 0 < running < self._most:
+            self._imported = True
+            threading.Thread(target=import_report, daemon=True).start()
+
+    @property
+    def _total(self) -> int:
+        """How many trials Tune has."""
+        return self.plan.total // (len(self.plan.seeds) if self.plan.search == "optuna" else 1)
 
     def trial_done(self, trial: Any) -> None:
         """Remember the best trial."""
@@ -80,7 +100,7 @@ class Follower:
         """Where the sweep stands, in one line."""
         done = [trial for trial in self._trials if trial.status == "TERMINATED"]
         running = sum(trial.status == "RUNNING" for trial in self._trials)
-        total = self.plan.total // (len(self.plan.seeds) if self.plan.search == "optuna" else 1)
+        total = self._total
         if self._done_before < 0:
             self._done_before = len(done)  # of a sweep that is gone on with
         parts = [f"{len(done)} of {total} trials done, {running} running"]
@@ -134,6 +154,12 @@ class Follower:
     def _stop_for_space(self) -> None:
         self.full = self._no_space()
         signal.raise_signal(signal.SIGUSR1)  # Tune ends in order
+
+
+def import_report() -> None:
+    """Import what ranking and report are made with."""
+    for name in ("matplotlib.figure", "rliable.library", "rliable.metrics"):
+        importlib.import_module(name)
 
 
 def _score(record: Record | None) -> float:

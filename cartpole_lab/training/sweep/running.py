@@ -43,7 +43,7 @@ def run_trials(plan: Plan, folder: Path, options: SweepOptions) -> tuple[dict[st
         follower = Follower(plan, folder, line)
         Listener.at_work.append(follower)
         try:
-            with _signals(folder, follower):
+            with _signals(folder, follower), _at_home(options):
                 make_tuner(plan, folder, options).fit()
         except Exception as error:
             follower.explain(error)
@@ -94,6 +94,36 @@ def make_tuner(plan: Plan, folder: Path, options: SweepOptions) -> Any:
             log_to_file=False,
         ),
     )
+
+
+@contextlib.contextmanager
+def _at_home(options: SweepOptions) -> Iterator[None]:
+    """In the block Tune gives trials to the processes that a Ray of this process's own has started at once.
+
+    On a cluster, which others use too, it has Ray reserve a place for every trial, sees by a task whether that is
+    there, and names environment variables. A process that has run a task, or was started without those variables, takes
+    no trial: others would be started, and trials would wait for them. Here Tune itself counts the cores, and the
+    variables are those of Ray, which ``cluster.SETTINGS`` has set.
+    """
+    if options.address is not None:
+        yield
+        return
+    from ray.air.execution import FixedResourceManager
+    from ray.tune.execution import class_cache, tune_controller
+
+    ours = (
+        (tune_controller, "PlacementGroupResourceManager", FixedResourceManager),
+        (class_cache, "DEFAULT_ENV_VARS", {}),
+        (class_cache, "ENV_VARS_TO_PROPAGATE", ()),
+    )
+    before = [(module, name, getattr(module, name)) for module, name, _ in ours]
+    try:
+        for module, name, value in ours:
+            setattr(module, name, value)
+        yield
+    finally:
+        for module, name, value in before:
+            setattr(module, name, value)
 
 
 def _name(trial: Any) -> str:
