@@ -111,7 +111,7 @@ def _at_home(options: SweepOptions) -> Iterator[None]:
     from ray.air.execution import FixedResourceManager
     from ray.tune.execution import class_cache, tune_controller
 
-    ours = (
+    ours: tuple[tuple[Any, str, Any], ...] = (
         (tune_controller, "PlacementGroupResourceManager", FixedResourceManager),
         (class_cache, "DEFAULT_ENV_VARS", {}),
         (class_cache, "ENV_VARS_TO_PROPAGATE", ()),
