@@ -62,11 +62,18 @@ RL_GAMES: dict[str, tuple[str, list[str], str]] = {
     "six numbers": (DEFAULT, [], "six numbers"),
     "six numbers, normalised": (DEFAULT, [f"{CONFIG}normalize_input=True"], "six numbers"),
 }
-ENV_WORDS = {
-    "plain": [],
-    "2 s": ["env.episode_length_s=2"],
-    "own reward": ["env.rewards.pole_pos.weight=-2", "env.rewards.alive.weight=0.5"],
-    "six numbers": [],
+SHORT = ["env.episode_length_s=0.2"]
+PICTURES = [*SHORT, "env.scene.tiled_camera.width=64", "env.scene.tiled_camera.height=48"]
+RANDOM = [*SHORT, "env.observations.policy.image.params.weights=random"]
+ENVIRONMENTS: dict[str, tuple[str, list[str]]] = {
+    "plain": (TASK, []),
+    "2 s": (TASK, ["env.episode_length_s=2"]),
+    "own reward": (TASK, ["env.rewards.pole_pos.weight=-2", "env.rewards.alive.weight=0.5"]),
+    "six numbers": (TASK, []),
+    "colours": (RGB, PICTURES),
+    "distances": ("Isaac-Cartpole-Depth-v0", PICTURES),
+    "resnet": ("Isaac-Cartpole-RGB-ResNet18-v0", RANDOM),
+    "theia": ("Isaac-Cartpole-RGB-TheiaTiny-v0", RANDOM),
 }
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "rnn": ({"network": {"rnn": {"name": "lstm", "units": 8, "layers": 1}}}, "network.rnn"),
@@ -95,16 +102,30 @@ def live_env() -> Iterator[Callable[[str], tuple[Any, EnvSettings]]]:
 
     def get(key: str) -> tuple[Any, EnvSettings]:
         if made.get("key") != key:
-            own = key == "six numbers"
+            (task, words), own = ENVIRONMENTS[key], key == "six numbers"
+            count = ENVS if task == TASK else 4  # each is drawn
             task, cfg, _ = session.configure(
-                six_numbers() if own else TASK, num_envs=ENVS, device="cpu", seed=1, overrides=ENV_WORDS[key]
+                six_numbers() if own else task, num_envs=count, device="cpu", seed=1, overrides=words
             )
             settings = record(task, cfg, [], own=own)
-            made.update(key=key, value=(session.open_env(task, cfg), settings))
+            env = session.open_env(task, cfg)
+            env.unwrapped.cfg.episode_length_s = min(cfg.episode_length_s, 2.0)  # enough to fall in
+            made.update(key=key, value=(env, settings))
         return made["value"]
 
     yield get
     session.close_env()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_list_of_operators() -> Iterator[None]:
+    """PyTorch makes the list of what ONNX can say anew for each export, which takes longer than the export."""
+    from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+    made = ONNXRegistry.from_torchlib()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ONNXRegistry, "from_torchlib", lambda *args, **kwargs: made)
+        yield
 
 
 def states(count: int, width: int = 4) -> torch.Tensor:
@@ -212,36 +233,46 @@ def test_what_cannot_be_read_back_is_refused_before_it_is_trained(name: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("task", "agent", "shape"),
+    ("key", "agent"),
     [
-        (RGB, DEFAULT, (3, 96, 96)),
-        (RGB, FAST, (3, 32, 64)),
-        ("Isaac-Cartpole-Depth-v0", DEFAULT, (2, 96, 96)),
-        ("Isaac-Cartpole-Depth-v0", FAST, (2, 32, 64)),
-        ("Isaac-Cartpole-RGB-ResNet18-v0", DEFAULT, (512,)),
-        ("Isaac-Cartpole-RGB-TheiaTiny-v0", DEFAULT, (192,)),
+        ("colours", DEFAULT),
+        ("colours", FAST),
+        ("distances", DEFAULT),
+        ("distances", FAST),
+        ("resnet", DEFAULT),
+        ("theia", DEFAULT),
     ],
 )
-def test_agents_that_see_pictures(task: str, agent: str, shape: tuple[int, ...], tmp_path: Path) -> None:
+def test_agents_that_see_pictures(
+    key: str, agent: str, live_env: Callable[[str], tuple[Any, EnvSettings]], tmp_path: Path
+) -> None:
     """rl-games' own network with the weights that it begins with: what training makes of them adds nothing here."""
     import contextlib
 
     from rl_games.algos_torch.model_builder import ModelBuilder
 
-    agent_cfg = session.load_cfg(task, agent=agent)[1]
+    env, settings = live_env(key)
+    shape = env.unwrapped.single_observation_space["policy"].shape
+    agent_cfg = session.load_cfg(settings.task, agent=agent)[1]
     params = agent_cfg["params"]
     sizes = {"actions_num": 1, "input_shape": shape, "num_seqs": 1, "value_size": 1}
     normal = {name: params["config"].get(name, False) for name in ("normalize_input", "normalize_value")}
     with contextlib.redirect_stdout(io.StringIO()):
         model = ModelBuilder().load(params).build({**sizes, **normal}).eval()
+
+    @torch.no_grad()
+    def live(obs: torch.Tensor) -> torch.Tensor:
+        return model({"is_train": False, "prev_actions": None, "obs": obs, "rnn_states": None})["mus"].clamp(-1, 1)
+
     path = tmp_path / "moved.pth"
-    path.write_bytes(
-        packed({"model": model.state_dict()}, Meaning("rl_games", agent, agent_cfg, EnvSettings(task), shape, 1))
-    )
+    path.write_bytes(packed({"model": model.state_dict()}, Meaning("rl_games", agent, agent_cfg, settings, shape, 1)))
     obs = torch.rand(8, *shape, generator=torch.Generator().manual_seed(2))
-    with torch.no_grad():
-        expected = model({"is_train": False, "prev_actions": None, "obs": obs, "rnn_states": None})["mus"].clamp(-1, 1)
-    torch.testing.assert_close(load_policy(path)(obs), expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(load_policy(path)(obs), live(obs), atol=1e-5, rtol=0)
+    first, second = (evaluate(p, env=env, episodes=4, seed=3).returns for p in (live, path))
+    assert torch.equal(first, second) and first.unique().numel() == 4, "the return differs"
+    assert not list(changes(settings.values, plain(rebuild(open_checkpoint(path).env)))), "other settings come back"
+    if key in ("colours", "resnet"):  # the others have the same networks, less or more wide at their entrance
+        export_onnx(path, path.with_suffix(".onnx"))  # holds itself against ONNX Runtime
 
 
 # ---- the other libraries ------------------------------------------------------------------------------------------
