@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from cartpole_lab.errors import UserError
+from cartpole_lab.session.task_lookup import DEFAULT_TASK
 
-DEFAULT_TASK = "Isaac-Cartpole-v0"
 RUNS = "logs/rl_games"
 """Folder of all runs, unless ``--log_root`` names another."""
 EVAL_INTERVAL = 3

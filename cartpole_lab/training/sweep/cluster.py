@@ -1,4 +1,4 @@
-"""Ray on this machine or at an address, for as long as a block lasts."""
+"""Ray on this machine or at an address, for as long as a block lasts, and how many trials run at once."""
 
 from __future__ import annotations
 
