@@ -59,8 +59,8 @@ def conditions(seeds: Sequence[int]) -> list[Condition]:
 
 def run_or_recall(
     lesson: Path, condition: Condition, book: Mapping[str, int | float | str | bool | None], package: str
-) -> dict[str, bool]:
-    """The verdicts of a lesson's statements under a condition: kept ones, or those of a run; empty where it failed."""
+) -> dict[str, bool] | None:
+    """The verdicts of a lesson's statements under a condition: kept ones, or those of a run; None where it failed."""
     parameters = {**book, **condition.parameters(parameter_names(lesson))}
     made_from = [lesson.read_text(encoding="utf-8"), package, sorted(parameters.items()), condition.capability]
     key = hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:20]
@@ -68,7 +68,7 @@ def run_or_recall(
     if kept.is_file():
         return dict(json.loads(kept.read_text(encoding="utf-8")))
     found = run_under(lesson, condition, parameters)
-    if found:
+    if found is not None:
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_text(json.dumps(found, indent=1), encoding="utf-8")
     return found
@@ -76,8 +76,8 @@ def run_or_recall(
 
 def run_under(
     lesson: Path, condition: Condition, parameters: Mapping[str, int | float | str | bool | None]
-) -> dict[str, bool]:
-    """The verdicts of a lesson's statements with these parameters; empty where it failed to run."""
+) -> dict[str, bool] | None:
+    """The verdicts of a lesson's statements with these parameters; None where it failed to run."""
     before = os.environ.get("ATEN_CPU_CAPABILITY")
     if condition.capability is not None:
         os.environ["ATEN_CPU_CAPABILITY"] = condition.capability
@@ -90,16 +90,25 @@ def run_under(
     for problem in run.problems:
         print(f"    {lesson.stem}, {condition.name}: {problem}", flush=True)
     if run.problems:
-        return {}
+        return None
     return {c.sentence: c.holds for c in read_claims(nbformat.read(run.executed, as_version=4))}
 
 
-def table(verdicts: Mapping[str, Mapping[str, Mapping[str, bool]]], names: Sequence[str]) -> str:
+Verdicts = Mapping[str, Mapping[str, Mapping[str, bool] | None]]
+"""By lesson and column: what became of each statement; None where the lesson failed to run."""
+
+
+def all_hold(verdicts: Verdicts) -> bool:
+    """Whether every lesson ran in every column, and no statement failed. A lesson may state nothing."""
+    return all(found is not None and all(found.values()) for columns in verdicts.values() for found in columns.values())
+
+
+def table(verdicts: Verdicts, names: Sequence[str]) -> str:
     """A Markdown table: lesson and statement, then ✓, ✗, or · where the lesson did not run."""
     lines = [f"| lesson | statement | {' | '.join(names)} |", f"| --- | --- |{' :-: |' * len(names)}"]
     for lesson, columns in verdicts.items():
-        for sentence in dict.fromkeys(s for column in columns.values() for s in column):
-            marks = [{True: "✓", False: "✗", None: "·"}[columns.get(n, {}).get(sentence)] for n in names]
+        for sentence in dict.fromkeys(s for column in columns.values() for s in column or {}):
+            marks = [{True: "✓", False: "✗", None: "·"}[(columns.get(n) or {}).get(sentence)] for n in names]
             lines.append(f"| {lesson[:2]} | {sentence} | {' | '.join(marks)} |")
     return "\n".join(lines)
 
@@ -119,21 +128,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.fresh:
         shutil.rmtree(paths.BUILD / "claims", ignore_errors=True)
     book, package = load_parameters(paths.BOOK_PARAMETERS), package_digest()
-    verdicts: dict[str, dict[str, dict[str, bool]]] = {}
+    verdicts: dict[str, dict[str, dict[str, bool] | None]] = {}
     for lesson in lessons:
         for condition in columns:
             print(f"{lesson.stem}, {condition.name} …", flush=True)
             found = run_or_recall(lesson, condition, book.get(lesson.stem, {}), package)
             verdicts.setdefault(lesson.stem, {})[condition.name] = found
-            for sentence, holds in found.items():
+            for sentence, holds in (found or {}).items():
                 if not holds:
                     print(f"    ✗ {sentence}", flush=True)
     text = table(verdicts, [c.name for c in columns])
     print(f"\n{text}\n\n{describe_machine()}")
     paths.BUILD.mkdir(parents=True, exist_ok=True)
     (paths.BUILD / "claims.md").write_text(text + "\n", encoding="utf-8")
-    good = all(found and all(found.values()) for columns in verdicts.values() for found in columns.values())
-    return 0 if good else 1
+    return 0 if all_hold(verdicts) else 1
 
 
 if __name__ == "__main__":

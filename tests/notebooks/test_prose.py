@@ -167,9 +167,15 @@ def test_claims_run_over_seeds_threads_and_instructions() -> None:
     assert {c.threads for c in columns} == {1, 2} and {c.capability for c in columns} == {None, "default"}
     assert columns[0].parameters(["seed", "epochs"]) == {"seed": 1} and columns[-1].parameters(["threads"]) == {"threads": 1}
     assert columns[0].parameters(["epochs"]) == columns[1].parameters(["epochs"]) == {}
-    verdicts = {"06_x": {"seed 1": {"it is worse": True}, "seed 2": {"it is worse": False}, "seed 3": {}}}
+    verdicts = {"06_x": {"seed 1": {"it is worse": True}, "seed 2": {"it is worse": False}, "seed 3": None}}
     text = run_claims.table(verdicts, ["seed 1", "seed 2", "seed 3"])
     assert text.splitlines()[-1] == "| 06 | it is worse | ✓ | ✗ | · |"
+
+
+def test_a_lesson_that_states_nothing_has_not_failed() -> None:
+    assert run_claims.all_hold({"05_x": {"seed 1": {}}, "06_x": {"seed 1": {"it is worse": True}}})
+    assert not run_claims.all_hold({"05_x": {"seed 1": None}})
+    assert not run_claims.all_hold({"06_x": {"seed 1": {"it is worse": False}}})
 
 
 def test_numbers_of_the_prose_come_from_somewhere(lesson: Path, notebook: NotebookNode) -> None:
