@@ -166,28 +166,34 @@ def check_name(name: object, what: str) -> str:
 
 
 class Forgiving:
-    """A text stream that goes quiet when nobody reads it any more, or its disk is full."""
+    """A text stream that goes quiet when nobody reads it any more, or its disk is full.
+
+    Attributes:
+        lost: Why its disk took no more, such as ``"No space left on device"``; empty where it has taken everything.
+    """
 
     def __init__(self, stream: Any) -> None:
-        self._stream = stream
+        self._stream, self.lost = stream, ""
 
     def write(self, text: str) -> int:
         """Write what can be written."""
         try:
             return self._stream.write(text)
-        except (OSError, ValueError):
-            self._go_quiet()
+        except (OSError, ValueError) as error:
+            self._go_quiet(error)
             return len(text)
 
     def flush(self) -> None:
         """Flush what can be flushed."""
         try:
             self._stream.flush()
-        except (OSError, ValueError):
-            self._go_quiet()
+        except (OSError, ValueError) as error:
+            self._go_quiet(error)
 
-    def _go_quiet(self) -> None:
+    def _go_quiet(self, error: Exception) -> None:
         """Let this stream end in nothing, native code's part included, so that Python's last flush is quiet too."""
+        if isinstance(error, OSError) and error.errno in DISK:
+            self.lost = error.strerror or str(error)
         with contextlib.suppress(OSError, ValueError):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())

@@ -58,7 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if overrides and not getattr(command, "TAKES_OVERRIDES", False):
         parser.error(f"argument {overrides[0]!r} is not known")
     try:
-        return distributed.end(stoppable(command.run)(args, overrides))
+        code = stoppable(command.run)(args, overrides)
+        return distributed.end(code or (_lost(args.command) if getattr(command, "PRINTS_RESULT", False) else 0))
     except UserError as error:
         print(f"cartpole-lab {args.command}: error: {' '.join(str(error).split())}", file=sys.stderr)
         return distributed.end(2)
@@ -86,3 +87,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not distributed.launched():  # then the process that has started this one says it
             print(f"\nstopped{f': {error}' if str(error) else ''}", file=sys.stderr)
         return distributed.end(exit_code(error))
+
+
+def _lost(command: str) -> int:
+    """Exit code of a command whose result is what it prints: 1 where a full disk has not taken it."""
+    sys.stdout.flush()
+    if not (why := getattr(sys.stdout, "lost", "")):
+        return 0
+    print(f"cartpole-lab {command}: error: what it found cannot be written ({why})", file=sys.stderr)
+    return 1

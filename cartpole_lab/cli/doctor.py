@@ -6,6 +6,8 @@ import argparse
 import json
 
 HELP = "say what this machine can run, and why not"
+PRINTS_RESULT = True
+"""Whether what it prints is all that is left of it, so that a full disk costs it."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,6 +9,7 @@ from cartpole_lab.cli._common import add_checkpoint, add_task, named
 
 HELP = "measure a checkpoint over fresh episodes"
 TAKES_OVERRIDES = True
+PRINTS_RESULT = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 from breaking import CLI, on_a_small_disk, one_line, own_mounts
 
+from cartpole_lab.cli import main
 from cartpole_lab.cli.output import Forgiving
+from cartpole_lab.doctor import Check
 from cartpole_lab.errors import UserError
 from cartpole_lab.files import output_in, save_somewhere, write_whole
 from cartpole_lab.policies.checkpoint import open_checkpoint
@@ -69,3 +73,19 @@ def test_what_is_printed_is_the_lesser_part(capsys: pytest.CaptureFixture[str]) 
         file.flush()
     assert caught.value.errno == errno.ENOSPC
     assert Forgiving(open("/dev/full", "w", encoding="utf-8")).write("text") == 4  # noqa: SIM115
+
+
+def test_a_result_that_a_full_disk_does_not_take_is_no_success(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`evaluate --json > file` used to end with 0 and an empty file; one that nobody reads on is no loss."""
+    monkeypatch.setattr("cartpole_lab.doctor.doctor", lambda: [Check("one", "ok", "there")])
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert main(["doctor", "--json"]) == 1
+    assert capsys.readouterr().err.endswith("what it found cannot be written (No space left on device)\n")
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "w", encoding="utf-8") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        assert main(["doctor"]) == 0
