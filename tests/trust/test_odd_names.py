@@ -7,6 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cartpole_lab.cli import main
@@ -14,6 +15,8 @@ from cartpole_lab.errors import UserError
 from cartpole_lab.policies import Run, find_checkpoint, find_runs, open_checkpoint
 from cartpole_lab.session.env import configure
 from cartpole_lab.training import train
+from cartpole_lab.training.sweep.records import Record, read_record
+from cartpole_lab.training.sweep.report import curve_of
 
 MANIFEST = {"library": "rl_games", "task": "Isaac-Cartpole-v0", "created_at": "2026-01-01T00:00:00+00:00"}
 
@@ -93,3 +96,23 @@ def test_a_folder_that_is_gone_under_a_command(tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(place)
     shutil.rmtree(place)
     assert main(["evaluate", "--device", "cpu"]) == 2
+
+
+def test_a_damaged_trial_of_a_sweep_is_one_that_is_not_done(tmp_path: Path) -> None:
+    """A record cut short used to end `sweep --resume` in a traceback, as did a curve in its report."""
+    (trials := tmp_path / "trials").mkdir()
+    whole = Record(name="a", setting={"env.decimation": "2"}, seed=1, status="done", score=4.9)
+    whole.write(tmp_path)
+    file = trials / "a.json"
+    text = file.read_text()
+    assert read_record(tmp_path, "a") == whole
+    for wrong in ("", text[: len(text) // 2], "[]", "3", '{"name": "a"}', text.replace("{", "[", 1), "[" * 3000,
+                  text.replace('"done"', "null"), text.replace('"seed": 1', '"seed": []'), "\0"):  # fmt: skip
+        file.write_text(wrong)
+        assert read_record(tmp_path, "a") is None, wrong
+    np.savez(curve := tmp_path / "curve.npz", epoch=np.arange(3.0))
+    data = curve.read_bytes()
+    assert curve_of(tmp_path) is not None
+    for content in (b"", data[:20], data[: len(data) // 2], data[:-30], b"PK\x03\x04" + bytes(50)):
+        curve.write_bytes(content)
+        assert curve_of(tmp_path) is None

@@ -93,11 +93,13 @@ class Record:
 
 
 def read_record(folder: Path, name: str) -> Record | None:
-    """The record of a trial, None if there is none yet."""
+    """The record of a trial, None if there is none yet, or it is damaged: then the trial is done once more."""
     try:
-        return Record(**json.loads((folder / "trials" / f"{name}.json").read_text(encoding="utf-8")))
-    except FileNotFoundError:
+        record = Record(**json.loads((folder / "trials" / f"{name}.json").read_text(encoding="utf-8")))
+    except (OSError, TypeError, ValueError, RecursionError):
         return None
+    kinds = ((record.name, str), (record.setting, dict), (record.seed, int), (record.status, str))
+    return record if all(isinstance(value, kind) for value, kind in kinds) else None
 
 
 def read_records(folder: Path, plan: Plan) -> list[Record]:

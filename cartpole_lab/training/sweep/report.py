@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 import io
+import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -185,5 +187,5 @@ def curve_of(run: Path) -> dict[str, np.ndarray] | None:
     try:
         with np.load(run / "curve.npz", allow_pickle=False) as file:
             return {name: np.asarray(file[name], dtype=float) for name in file.files}
-    except (OSError, ValueError):
+    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
         return None
