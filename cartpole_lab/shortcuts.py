@@ -81,6 +81,11 @@ def step(env: Any, say: Callable[[str], None]) -> None:
     _shortcut("step", lambda env, say: None)(env, say)
 
 
+def cpu_step(env: Any) -> None:
+    """After an environment is made on a CPU, with Newton."""
+    _shortcut("cpu_step", lambda env: None)(env)
+
+
 def newton_manager() -> type:
     """Class of the physics manager that runs MuJoCo-Warp."""
     from isaaclab_newton.physics import NewtonMJWarpManager

@@ -147,8 +147,8 @@ def open_env(
     # Isaac Lab 3.0 fills the joints' velocity limits when it first writes to the simulation. Until then they are zero,
     # and the very first reset would draw every start velocity as zero.
     _env.unwrapped.scene.write_data_to_sim()
-    if newton and not on_cpu:
-        shortcuts.step(_env, announce)
+    if newton:
+        shortcuts.cpu_step(_env) if on_cpu else shortcuts.step(_env, announce)
     return _env
 
 

@@ -327,8 +327,9 @@ def still(cfg: Any) -> None:
 
 
 def make(case: Case, num_envs: int, device: str) -> Any:
-    """The environment of a case, with a first reset."""
+    """The environment of a case with Isaac Lab's own step, with a first reset."""
     from cartpole_lab.session.env import load_cfg, make_env
+    from cartpole_lab.speed.recorded_step import remove
 
     cfg, _ = load_cfg(agent=None)
     case.cfg(cfg)
@@ -336,6 +337,7 @@ def make(case: Case, num_envs: int, device: str) -> Any:
         still(cfg)
     cfg.episode_length_s = min(cfg.episode_length_s, 0.6) if cfg.episode_length_s < 10 else 10.0
     env = make_env(cfg, num_envs=num_envs, device=device, seed=3).unwrapped
+    remove(env)
     env.reset()
     return env
 
