@@ -66,6 +66,19 @@ def _see_that_somebody_listens(address: str) -> None:
         ) from error
 
 
+def _see_that_ray_can_start_trials() -> None:
+    """On a cluster Ray starts a job's processes by a shell, in which a path ends at the first blank, and waits on.
+
+    Raises:
+        UserError: The path of this environment has one. Nodes are taken to have the same.
+    """
+    if " " in sys.prefix:
+        raise UserError(
+            f"Ray starts no trials on a cluster from a folder with a blank in its path ({sys.prefix!r}): move the "
+            "folder, or leave --address out, which works here"
+        )
+
+
 def _choose_who_may_enter(options: SweepOptions) -> None:
     """Ask for a token, for a Ray of this machine's own. Ray reads that once in a process, when it is imported.
 
@@ -78,6 +91,7 @@ def _choose_who_may_enter(options: SweepOptions) -> None:
                 f"this process has had a Ray of its own and cannot join {options.address!r} any more: use another "
                 "process, in a notebook restart the kernel"
             )
+        _see_that_ray_can_start_trials()
         _see_that_somebody_listens(options.address)
         return
     if not _token and "ray" not in sys.modules:

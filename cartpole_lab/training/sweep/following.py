@@ -96,6 +96,13 @@ class Follower:
             if record is not None and record.score is not None and record.score > _score(self._best):
                 self._best = record
 
+    def close(self) -> None:
+        """Leave standing where the sweep has come to, in a file too, where a line is written now and then only."""
+        if self._trials:
+            self.line.show(self.text(), keep=True)
+        else:
+            self.line.close()
+
     def text(self) -> str:
         """Where the sweep stands, in one line."""
         done = [trial for trial in self._trials if trial.status == "TERMINATED"]
@@ -110,7 +117,9 @@ class Follower:
         new = len(done) - self._done_before
         if new != self._new:
             self._new, self._last = new, time.time()
-        if new > 0:  # as of the last trial that was done, so that it runs down until the next one is
+        if (
+            new > 0 and len(done) < total
+        ):  # as of the last trial that was done, so that it runs down until the next one is
             left = (self._last - self._began) / new * (total - len(done)) - (time.time() - self._last)
             parts.append(f"about {_span(max(left, 1.0))} left")
         return "; ".join(parts)

@@ -50,7 +50,7 @@ def run_trials(plan: Plan, folder: Path, options: SweepOptions) -> tuple[dict[st
             raise
         finally:
             Listener.at_work.remove(follower)
-    line.close()
+    follower.close()
     if follower.full:
         raise UserError(follower.full)
     return follower.lost(), follower.stopped
