@@ -8,9 +8,12 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cartpole_lab.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 """Errors of a disk that takes nothing more: it is full, a quota or a limit is reached, it can only be read."""
@@ -213,3 +216,21 @@ def output_in(path: str | Path) -> Iterator[None]:
                 yield
             finally:
                 stream.flush()
+
+
+def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
+    """The arrays of a file that ``numpy.savez`` wrote. Pickled objects are refused.
+
+    Raises:
+        OSError: The file cannot be opened.
+        ValueError: It is damaged, or of another kind.
+    """
+    import numpy as np
+
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except OSError:
+        raise
+    except Exception as error:  # whatever a damaged or hostile file makes of the readers
+        raise ValueError(str(error) or type(error).__name__) from error

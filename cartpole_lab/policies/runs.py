@@ -11,8 +11,6 @@ import contextlib
 import json
 import math
 import sys
-import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cartpole_lab.errors import UserError
-from cartpole_lab.files import real, write_whole
+from cartpole_lab.files import read_arrays, real, write_whole
 from cartpole_lab.policies.checkpoint import Checkpoint, open_checkpoint
 from cartpole_lab.policies.meaning import safe_yaml
 
@@ -125,15 +123,12 @@ class Run:
     @property
     def curve(self) -> dict[str, np.ndarray] | None:
         """The learning curve, as in :class:`cartpole_lab.TrainingRun`; None if the training did not come to its end."""
-        import numpy as np
-
         file = self.log_dir / "curve.npz"
         if not file.is_file():
             return None
         try:
-            with np.load(file, allow_pickle=False) as arrays:
-                return {name: arrays[name] for name in arrays.files}
-        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+            return read_arrays(file)
+        except (OSError, ValueError) as error:
             raise UserError(f"curve {str(file)!r} cannot be read ({error})") from error
 
     @property

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cartpole_lab.errors import UserError
-from cartpole_lab.files import check_target, write_whole
+from cartpole_lab.files import check_target, read_arrays, write_whole
 from cartpole_lab.policies.acting import acting, opened, settings_for
 from cartpole_lab.policies.checkpoint import Checkpoint
 from cartpole_lab.policies.runs import Run
@@ -140,9 +139,8 @@ class Rollout:
         """
         path = Path(path)
         try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-        except (ValueError, EOFError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+            arrays = read_arrays(path)
+        except ValueError as error:
             raise UserError(f"{path} is not a rollout: it is damaged, or of another kind ({error})") from error
         dicts: dict[str, dict[str, Any]] = {name: {} for name in _DICTS}
         for name in [key for key in arrays if "/" in key]:
@@ -164,7 +162,7 @@ def _is_rollout(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as file:
             return {"step_dt.npy", "joint_names.npy"} <= set(file.namelist())
-    except (OSError, ValueError, zipfile.BadZipFile):
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):
         return False
 
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import html
 import io
-import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cartpole_lab.files import write_whole
+from cartpole_lab.files import read_arrays, write_whole
 from cartpole_lab.tasks.success import EPISODE_S
 from cartpole_lab.training.sweep.plan import Plan, Setting
 from cartpole_lab.training.sweep.ranking import Ranked, interval
@@ -185,7 +183,6 @@ _LENGTHS = ("episode_s", "whole_episode_s")
 def curve_of(run: Path) -> dict[str, np.ndarray] | None:
     """The numbers of a run's ``curve.npz``; None where there is none to read."""
     try:
-        with np.load(run / "curve.npz", allow_pickle=False) as file:
-            return {name: np.asarray(file[name], dtype=float) for name in file.files}
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
+        return {name: np.asarray(values, dtype=float) for name, values in read_arrays(run / "curve.npz").items()}
+    except (OSError, ValueError, TypeError):
         return None
