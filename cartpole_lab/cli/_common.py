@@ -132,7 +132,8 @@ def _film_of(checkpoint: Checkpoint) -> Path:
     from cartpole_lab.files import real
     from cartpole_lab.policies.runs import Run
 
-    folder, name = real(checkpoint.path).parent, checkpoint.path.stem
+    folder = real(checkpoint.path).parent
+    name = re.sub(r"_rew_.*", "", checkpoint.path.stem)  # rl-games' own mean, often -inf, says nothing of a film
     folder = folder.parent if (folder.parent / "run.json").is_file() else folder
     with contextlib.suppress(UserError):  # a checkpoint on its own is none of a run
         best = Run.open(folder).best

@@ -50,7 +50,7 @@ def test_a_film_is_named_after_what_it_shows_and_replaces_none(
         seen = films
     names = sorted(name for name in seen if name.endswith(".mp4"))
     assert [name for name in names if name.startswith("best_epoch_")] == names[:2] and names[1].endswith("_2.mp4")
-    assert names[2].startswith("last_cartpole_ep_3_"), names
+    assert names[2] == "last_cartpole_ep_3.mp4", names
 
 
 def test_a_film_replaces_neither_film_nor_picture(

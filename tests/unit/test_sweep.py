@@ -311,10 +311,16 @@ def test_two_nodes_take_trials_of_a_random_search_both_and_one_may_die(nodes: An
     assert kept["return"].notna().all()
 
 
-def test_a_cluster_is_not_joined_from_a_folder_with_a_blank(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("folder", "said"), [("my robots", "a blank"), ("R&D", "'&'"), ("robots(2)", "'\\('"), ("Über_den-Wagen.3", None)]
+)
+def test_a_cluster_is_not_joined_from_a_folder_that_a_shell_reads_otherwise(
+    folder: str, said: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """Ray would wait for ever for processes that its shell cannot start."""
-    monkeypatch.setattr(sys, "prefix", "/home/me/my robots/.venv")
-    with pytest.raises(UserError, match=r"a blank in its path \('/home/me/my robots/.venv'\)"):
+    monkeypatch.setattr(sys, "prefix", f"/home/me/{folder}/.venv")
+    said = f"a folder with {said} in its path" if said else "no Ray cluster at"
+    with pytest.raises(UserError, match=said):
         sweep(None, [f"{WEIGHT}=-0.5,-1"], seeds="0", address="127.0.0.1:1", log_root=tmp_path, progress=False, **SMALL)
 
 

@@ -67,15 +67,16 @@ def _see_that_somebody_listens(address: str) -> None:
 
 
 def _see_that_ray_can_start_trials() -> None:
-    """On a cluster Ray starts a job's processes by a shell, in which a path ends at the first blank, and waits on.
+    """On a cluster Ray starts a job's processes by a shell, unquoted, and waits on if that finds none.
 
     Raises:
-        UserError: The path of this environment has one. Nodes are taken to have the same.
+        UserError: A shell reads something else than the path of this environment. Nodes are taken to have the same.
     """
-    if " " in sys.prefix:
+    if found := re.search(r"""[\s'"\\$&;|<>()`]""", sys.prefix):
+        what = "a blank" if found[0] == " " else repr(found[0])
         raise UserError(
-            f"Ray starts no trials on a cluster from a folder with a blank in its path ({sys.prefix!r}): move the "
-            "folder, or leave --address out, which works here"
+            f"Ray starts no trials on a cluster from a folder with {what} in its path ({sys.prefix!r}): move it, "
+            "or leave --address out"
         )
 
 
