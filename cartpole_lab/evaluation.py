@@ -16,12 +16,15 @@ from cartpole_lab.policies.acting import acting, opened, settings_for
 from cartpole_lab.policies.checkpoint import Checkpoint
 from cartpole_lab.policies.network import Policy
 from cartpole_lab.policies.runs import Run
-from cartpole_lab.session.env import make_env
+from cartpole_lab.session.env import check_num_envs, make_env
 from cartpole_lab.session.episodes import Round, has_time_out, play_round
 from cartpole_lab.tasks.success import Criterion, criterion_of
 
 if TYPE_CHECKING:
     import gymnasium as gym
+
+EPISODES = 1024
+"""Episodes of an evaluation, unless somebody asks for others."""
 
 
 def evaluate(
@@ -29,7 +32,7 @@ def evaluate(
     *,
     task_or_cfg: Any = None,
     env: gym.Env | None = None,
-    episodes: int = 1024,
+    episodes: int = EPISODES,
     seed: int = 1000,
     device: str | None = None,
     overrides: Sequence[str] = (),
@@ -52,6 +55,7 @@ def evaluate(
     Raises:
         UserError: The policy cannot act in that environment, or something asked for isn't there.
     """
+    check_num_envs(episodes, "episodes")
     policy = opened(policy)
     if env is None:
         task_or_cfg = settings_for(policy, task_or_cfg)

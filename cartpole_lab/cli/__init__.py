@@ -18,7 +18,7 @@ from cartpole_lab.cli.output import forgive
 from cartpole_lab.errors import UserError
 from cartpole_lab.files import CLOSED, DISK
 from cartpole_lab.training import distributed
-from cartpole_lab.training.stopping import exit_code, stoppable
+from cartpole_lab.training.signals import exit_code, stoppable
 
 COMMANDS: dict[str, ModuleType] = {
     "train": train,

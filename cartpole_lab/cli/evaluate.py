@@ -16,22 +16,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags."""
     add_task(parser)
     add_checkpoint(parser)
-    parser.add_argument("--episodes", type=int, default=1024, help="episodes to play (default: 1024)")
+    parser.add_argument("--episodes", type=int, help="episodes to play (default: 1024)")
     parser.add_argument("--seed", type=int, default=1000, help="seed of the start states (default: 1000)")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(args: argparse.Namespace, overrides: list[str]) -> int:
     """Measure a checkpoint and print the verdict. The exit code is 1 if an episode held what is not a number."""
-    from cartpole_lab.evaluation import evaluate
+    from cartpole_lab.evaluation import EPISODES, evaluate
     from cartpole_lab.session.env import check_num_envs
 
-    check_num_envs(args.episodes)
+    episodes = EPISODES if args.episodes is None else check_num_envs(args.episodes, "episodes")
     what = named(args, overrides)
     result = evaluate(
         what.checkpoint,
         task_or_cfg=what.task_or_cfg,
-        episodes=args.episodes,
+        episodes=episodes,
         seed=args.seed,
         device=args.device,
         overrides=overrides,

@@ -1,4 +1,7 @@
-"""From what a user calls a checkpoint to the checkpoint: a word over runs, a file, the folder of a run."""
+"""From what a user calls a checkpoint to the checkpoint: a word over runs, a file, the folder of a run.
+
+Which policy of a training is the best is decided while it trains, in ``training/best_policy.py``.
+"""
 
 from __future__ import annotations
 

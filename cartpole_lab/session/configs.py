@@ -60,16 +60,16 @@ MOST_ENVS = 1_000_000
 """Environments beyond which a number is a slip of the hand: an H100 holds a quarter of them."""
 
 
-def check_num_envs(num_envs: int) -> int:
-    """Return ``num_envs`` if it is a number of environments.
+def check_num_envs(num_envs: int, name: str = "num_envs") -> int:
+    """Return ``num_envs`` if it is a number of environments, or of episodes; ``name`` is what the user calls it.
 
     Raises:
         UserError: It isn't a positive integer, or larger than any machine's memory.
     """
     if isinstance(num_envs, bool) or not isinstance(num_envs, int) or num_envs < 1:
-        raise UserError(f"num_envs is {num_envs!r}, expected a positive integer such as 1024")
+        raise UserError(f"{name} is {num_envs!r}, expected a positive integer such as 1024")
     if num_envs > MOST_ENVS:
-        raise UserError(f"num_envs is {str(num_envs)[:20]}, expected at most {MOST_ENVS}")
+        raise UserError(f"{name} is {str(num_envs)[:20]}, expected at most {MOST_ENVS}")
     return num_envs
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from cartpole_lab.errors import UserError
-from cartpole_lab.evaluation import run_episodes
+from cartpole_lab.evaluation import EPISODES, run_episodes
 from cartpole_lab.evaluation_result import Evaluation
 from cartpole_lab.files import output_in, real
 from cartpole_lab.policies.checkpoint import Checkpoint
@@ -29,7 +29,7 @@ from cartpole_lab.session.finite import guarded
 from cartpole_lab.session.held_output import announce, quietly
 from cartpole_lab.session.task_lookup import check_task, is_task
 from cartpole_lab.tasks.success import check_judged
-from cartpole_lab.training import stopping
+from cartpole_lab.training import signals
 from cartpole_lab.training.libraries import LIBRARIES, check_library
 from cartpole_lab.training.library_watch import Learner, LibraryWatch
 from cartpole_lab.training.options import RUNS, VERDICT_SEED, TrainOptions
@@ -84,7 +84,7 @@ def train_library(
         settings = plain(plan.learner.settings)
         track(options, {"name": plan.learner.name}, env_cfg, settings, plan.log_dir)
     num_envs, meaning = env_cfg.scene.num_envs, _meaning(plan, settings, env)
-    episodes = options.eval_episodes or (1024 if num_envs >= 256 else 4 * num_envs)
+    episodes = options.eval_episodes or (EPISODES if num_envs >= 256 else 4 * num_envs)
     watch = LibraryWatch(env, plan.learner, meaning, options, line, plan.log_dir, episodes=episodes, on_epoch=on_epoch)
     stopped = _learn(plan, guard, watch)  # 4. the library's own loop
     wall_s_train = time.time() - watch.began
@@ -184,13 +184,13 @@ def _learn(plan: _Plan, env: Any, watch: LibraryWatch) -> str | None:
         watch.line.show(f"going on from {start.path}", keep=True)
     with output_in(log_dir / "console.log"):
         try:
-            with stopping.between_steps():
+            with signals.between_steps():
                 plan.learner.learn(env, log_dir, resume, watch)
         except KeyboardInterrupt as error:
             if not watch.epoch:
                 raise
-            stopping.answered()
-            return stopping.reason(error)
+            signals.answered()
+            return signals.reason(error)
         except (KeyError, RuntimeError, ValueError) as error:
             if isinstance(error, UserError) or start is None or watch.epoch:
                 raise
@@ -220,7 +220,7 @@ def _facts(plan: _Plan, env_cfg: Any, watch: LibraryWatch) -> dict[str, Any]:
 
 def _judge(watch: LibraryWatch, filmed: Any, task: str, cfg: Any, options: TrainOptions, seed: int) -> Evaluation:
     """The best policy over fresh episodes that had no say in choosing it."""
-    policy, episodes = watch.finish(), options.eval_episodes or 1024
+    policy, episodes = watch.finish(), options.eval_episodes or EPISODES
     end_track(options)
     env = env_to_judge_in(watch.env, filmed, task, cfg, options, episodes)
     with watch.mode():

@@ -24,7 +24,7 @@ from cartpole_lab.policies.network import NetworkPolicy
 from cartpole_lab.policies.runs import Best, Run
 from cartpole_lab.session.finite import check_update
 from cartpole_lab.session.saved_state import undisturbed
-from cartpole_lab.training import stopping
+from cartpole_lab.training import signals
 from cartpole_lab.training.options import CHOOSING_SEED, EVAL_INTERVAL, TrainOptions
 from cartpole_lab.training.progress import Curve, EpochInfo, ProgressLine
 
@@ -172,7 +172,7 @@ class LibraryWatch:
             self.solved_at = time.time()
         if stop or self.solved_at is not None:
             raise Stop
-        stopping.check()
+        signals.check()
 
     def _evaluate(self) -> Evaluation | None:
         """Every few updates let the policy as it is play fresh episodes, and keep it if it is the best so far."""

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from cartpole_lab import shortcuts
-from cartpole_lab.evaluation import run_episodes
+from cartpole_lab.evaluation import EPISODES, run_episodes
 from cartpole_lab.files import output_in, real
 from cartpole_lab.policies.checkpoint import Checkpoint
 from cartpole_lab.policies.meaning import Meaning
@@ -26,10 +26,10 @@ from cartpole_lab.session.env import close_env, open_env
 from cartpole_lab.session.env_settings import EnvSettings, differences, record
 from cartpole_lab.session.finite import NotFinite, guarded
 from cartpole_lab.session.held_output import quietly
-from cartpole_lab.training import stopping
+from cartpole_lab.training import signals
+from cartpole_lab.training.best_policy import Watch, make_observer
 from cartpole_lab.training.checkpoints import Keeper, keeping
 from cartpole_lab.training.distributed import Group, join, part_of, sharing
-from cartpole_lab.training.epoch_callback import Watch, make_observer
 from cartpole_lab.training.option_checks import check_options
 from cartpole_lab.training.options import EVAL_INTERVAL, VERDICT_SEED, TrainOptions
 from cartpole_lab.training.progress import EpochInfo, ProgressLine
@@ -48,7 +48,7 @@ from cartpole_lab.training.run_folder import (
 from cartpole_lab.training.training_run import TrainingRun, env_to_judge_in
 
 
-@stopping.stoppable
+@signals.stoppable
 def train(
     task_or_cfg: Any = None,
     options: TrainOptions | None = None,
@@ -180,9 +180,9 @@ def _make_env(plan: _Plan) -> _Envs:
 
 
 def _episodes(plan: _Plan, env: Any, small: int) -> int:
-    """Episodes of an evaluation: as asked for; with a camera one an environment; else 1024, or ``small``."""
+    """Episodes of an evaluation: as asked for; one an environment with a camera; else as usual, or ``small``."""
     num_envs, cameras = env.unwrapped.num_envs, set(env.unwrapped.scene.sensors) - {"film_camera"}
-    return plan.options.eval_episodes or (num_envs if cameras else 1024 if num_envs >= 256 else small)
+    return plan.options.eval_episodes or (num_envs if cameras else EPISODES if num_envs >= 256 else small)
 
 
 def _make_watch(
@@ -235,7 +235,7 @@ def _run(plan: _Plan, watch: Watch) -> str | None:
     with output_in(plan.log_dir / "console.log" if plan.group.first else os.devnull):
         watch.began = time.time()
         try:
-            with stopping.between_steps():
+            with signals.between_steps():
                 runner.run(run_args)
         except KeyboardInterrupt as error:
             return watch.stop(error) if plan.group.first else None
@@ -254,7 +254,7 @@ def _finish(
     checkpoint = watch.keep_best()
     best = watch.best or watch.keeper.moment(watch.algo)  # the moment looks at the environment, which may close below
     line.show("evaluating the best checkpoint …")
-    num_envs, episodes = envs.env.unwrapped.num_envs, _episodes(plan, envs.env, 1024)
+    num_envs, episodes = envs.env.unwrapped.num_envs, _episodes(plan, envs.env, EPISODES)
     env = env_to_judge_in(envs.env, envs.filmed, plan.task, plan.plain_cfg, plan.options, episodes)
     policy = watch.policy(best)
     with watch.whole_episodes():

@@ -34,13 +34,13 @@ AGENT = "rl_games_with_symmetry_cfg_entry_point"
 def watching() -> list[tuple[Any, str, Callable[..., Any], str]]:
     """Where the watching happens: owner, name, what stands there without it, and what it is called in the table."""
     import cartpole_lab.session.kernel_cache as kernel_cache
-    import cartpole_lab.training.epoch_callback as epoch_callback
+    import cartpole_lab.training.best_policy as best_policy
     from cartpole_lab.session import env_checks
     from cartpole_lab.session.finite import FiniteGuard
 
     return [
         (FiniteGuard, "step", lambda self, action: self.env.step(action), "look at every step"),
-        (epoch_callback, "check_update", lambda *_, **__: None, "look at every update"),
+        (best_policy, "check_update", lambda *_, **__: None, "look at every update"),
         (kernel_cache, "look", lambda folder: iter(()), "sums of compiled kernels"),
         (env_checks, "check_files", lambda cfg: None, "the robot's file"),
         (zipfile.ZipFile, "testzip", lambda self: None, "sums inside a checkpoint"),

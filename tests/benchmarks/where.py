@@ -71,7 +71,7 @@ def main() -> int:
     with shortcuts.imports():
         import gymnasium
 
-        from cartpole_lab.training import epoch_callback as watch
+        from cartpole_lab.training import best_policy as watch
         from cartpole_lab.training import rl_games_train as training
 
     def make(*args: Any, **kwargs: Any) -> Any:

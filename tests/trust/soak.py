@@ -90,7 +90,7 @@ def table(record: dict[str, Any]) -> str:
         ),
         (
             "A training that is told to stop keeps what it has learned, and says so.",
-            "tests/trust/test_kills.py, tests/unit/test_stopping.py",
+            "tests/trust/test_kills.py, tests/unit/test_signals.py",
             f"{told['signals']} times SIGTERM: {told['unreadable']} of {told['checkpoints']} checkpoints unreadable, "
             f"{told['bad']} wrong endings",
         ),

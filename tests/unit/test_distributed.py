@@ -31,13 +31,13 @@ import json, os, sys
 import numpy as np, torch
 from cartpole_lab import train
 from cartpole_lab.speed import recorded_training
-from cartpole_lab.training import epoch_callback, distributed
+from cartpole_lab.training import best_policy, distributed
 recorded_training.RecordedA2CAgent.everywhere = "recorded" in sys.argv
-found, init = [], epoch_callback.Watch.__init__
+found, init = [], best_policy.Watch.__init__
 def watch(self, *args, **words):
     found.append(self)
     init(self, *args, **words)
-epoch_callback.Watch.__init__ = watch
+best_policy.Watch.__init__ = watch
 learned = []
 run_update = recorded_training.RecordedA2CAgent._run_update
 def count(self):

@@ -7,7 +7,9 @@ import math
 import pytest
 import torch
 
-from cartpole_lab.evaluation import Evaluation, evaluate, run_episodes
+from cartpole_lab.cli import build_parser
+from cartpole_lab.errors import UserError
+from cartpole_lab.evaluation import EPISODES, Evaluation, evaluate, run_episodes
 from cartpole_lab.policies.by_hand import pd_policy, random_policy, zero_policy
 from cartpole_lab.session.env import make_env
 from cartpole_lab.session.saved_state import undisturbed
@@ -23,6 +25,15 @@ def env():
 def test_returns_are_the_sum_of_what_the_terms_paid(env) -> None:
     result = run_episodes(env, random_policy(1), episodes=64, seed=5)
     assert torch.allclose(sum(result.reward_terms.values()), result.returns, atol=1e-4)
+
+
+def test_how_many_episodes_is_said_in_one_place_and_refused_by_its_name() -> None:
+    commands = next(a for a in build_parser()._actions if a.dest == "command").choices
+    for command, flag in (("evaluate", "--episodes"), ("train", "--eval_episodes")):
+        words = next(a for a in commands[command]._actions if flag in a.option_strings)
+        assert words.default is None and f"(default: {EPISODES}" in words.help
+    with pytest.raises(UserError, match="episodes is 0, expected a positive"):
+        evaluate(zero_policy, episodes=0)
 
 
 def test_only_the_first_episode_of_each_environment_counts(env) -> None:

@@ -186,7 +186,7 @@ def _killed(root: Path, moment: str) -> None:
 
 
 def _kill_at(moment: str, patch: pytest.MonkeyPatch) -> None:
-    from cartpole_lab.training.epoch_callback import Watch
+    from cartpole_lab.training.best_policy import Watch
 
     where, count = moment.split(" ")
     owner, name = {"step": (Watch, "step_done"), "file": (os, "replace"), "epoch": (Watch, "epoch_done")}[where]

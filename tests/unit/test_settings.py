@@ -161,7 +161,7 @@ WRONG_FLAGS: list[tuple[str, str]] = [
     ("train --task gone.py:X", "gone.py"),
     ("train --task nowhere:X", "'nowhere'"),
     ("train physics=isaacsim_physx", "Isaac Sim"),
-    ("evaluate --episodes 0", "0"),
+    ("evaluate --episodes 0", "error: episodes is 0, expected a positive"),
     ("evaluate --checkpoint gone.pth", "gone.pth"),
     ("play --checkpoint gone.pth", "gone.pth"),
     ("export --checkpoint gone.pth", "gone.pth"),

@@ -125,7 +125,7 @@ def test_stop_when_solved_evaluates_what_the_latest_rollout_recommends(
 
     from cartpole_lab.tasks.cartpole_env_cfg import RewardsCfg
     from cartpole_lab.tasks.success import CARTPOLE
-    from cartpole_lab.training.epoch_callback import Watch
+    from cartpole_lab.training.best_policy import Watch
 
     terms = vars(RewardsCfg())
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from cartpole_lab.errors import UserError
 from cartpole_lab.session.held_output import announce
 from cartpole_lab.training.options import TrainOptions
-from cartpole_lab.training.stopping import Stopped
+from cartpole_lab.training.signals import Stopped
 from cartpole_lab.training.sweep.options import (
     NOT_FOR_TRIALS,
     SweepOptions,

@@ -12,7 +12,7 @@ from typing import Any
 
 from cartpole_lab.errors import UserError
 from cartpole_lab.training.progress import ProgressLine
-from cartpole_lab.training.stopping import Stopped
+from cartpole_lab.training.signals import Stopped
 from cartpole_lab.training.sweep.cluster import cluster, environment
 from cartpole_lab.training.sweep.options import SweepOptions
 from cartpole_lab.training.sweep.plan import Plan

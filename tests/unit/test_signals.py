@@ -17,7 +17,7 @@ import pytest
 
 from cartpole_lab.cli.output import Forgiving, forgive
 from cartpole_lab.policies.checkpoint import read_checkpoint
-from cartpole_lab.training import stopping
+from cartpole_lab.training import signals
 from cartpole_lab.training.progress import ProgressLine
 
 TRAIN = [
@@ -129,7 +129,7 @@ def test_a_signal_that_is_lost_on_its_way_comes_again() -> None:
 
     went_on = []
 
-    @stopping.stoppable
+    @signals.stoppable
     def while_something_is_taken_apart() -> None:
         thing = Thing()
         weakref.finalize(thing, lambda: None)
@@ -140,27 +140,27 @@ def test_a_signal_that_is_lost_on_its_way_comes_again() -> None:
         time.sleep(20)
 
     began = time.monotonic()
-    with pytest.raises(stopping.Stopped) as caught:
+    with pytest.raises(signals.Stopped) as caught:
         while_something_is_taken_apart()
     assert went_on == ["here"] and time.monotonic() - began < 15 and caught.value.signal == signal.SIGTERM
 
-    @stopping.stoppable
+    @signals.stoppable
     def caught_by_somebody() -> int:
         with contextlib.suppress(BaseException):
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(1)
         return 1
 
-    with pytest.raises(stopping.Stopped):
+    with pytest.raises(signals.Stopped):
         caught_by_somebody()
 
-    @stopping.stoppable
+    @signals.stoppable
     def answered() -> int:
         try:
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(1)
         except KeyboardInterrupt:
-            stopping.answered()
+            signals.answered()
         return 1
 
     assert answered() == 1
@@ -199,15 +199,15 @@ def test_no_escapes_where_colours_are_not_wanted(monkeypatch: pytest.MonkeyPatch
 def test_a_signal_waits_for_the_step_and_the_second_does_not() -> None:
     reached = []
 
-    @stopping.stoppable
+    @signals.stoppable
     def work() -> None:
-        with stopping.between_steps():
+        with signals.between_steps():
             os.kill(os.getpid(), signal.SIGTERM)
             reached.append("the step goes on")
-            stopping.check()
+            signals.check()
             reached.append("never")
 
-    with pytest.raises(stopping.Stopped) as caught:
+    with pytest.raises(signals.Stopped) as caught:
         work()
-    assert reached == ["the step goes on"] and stopping.exit_code(caught.value) == 143
+    assert reached == ["the step goes on"] and signals.exit_code(caught.value) == 143
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL

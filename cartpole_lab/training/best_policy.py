@@ -1,4 +1,7 @@
-"""The callback after every epoch of rl-games: evaluates, chooses the best policy, decides when to stop."""
+"""Which policy of a training is the best: rl-games' callback, which evaluates between epochs and decides when to stop.
+
+The other libraries' is ``library_watch.py``; how many epochs lie between evaluations stands in ``options.py``.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ from cartpole_lab.policies.network import NetworkPolicy
 from cartpole_lab.session.finite import NotFinite, check_update, what_is_not_finite
 from cartpole_lab.session.saved_state import undisturbed
 from cartpole_lab.tasks.success import PROMISING_FAILURES, PROMISING_SHARE, stop_failures
-from cartpole_lab.training import stopping
+from cartpole_lab.training import signals
 from cartpole_lab.training.checkpoints import Keeper
 from cartpole_lab.training.options import CHOOSING_SEED, TrainOptions
 from cartpole_lab.training.progress import Curve, EpochInfo, ProgressLine
@@ -82,7 +85,7 @@ class Watch:
     def step_done(self, ended: int, time_outs: torch.Tensor | None, rewards: torch.Tensor | None = None) -> None:
         """Called by rl-games after every step of the rollout; ``rewards`` ``(num_envs,)``, by default the latest."""
         if self.processes == 1:
-            stopping.check()
+            signals.check()
         raw = self.env.unwrapped
         if self.cut_s != raw.cfg.episode_length_s:  # the first step of all
             raw.cfg.episode_length_s = self.cut_s
@@ -144,7 +147,7 @@ class Watch:
         if solved:
             self.solved_at = time.time()
         won = began and epoch >= algo.save_best_after and self._won(float(algo.game_rewards.get_mean()[0]))
-        if stop or solved or won or (self.processes > 1 and stopping.asked()):
+        if stop or solved or won or (self.processes > 1 and signals.asked()):
             algo.max_epochs = epoch  # rl-games saves and returns
 
     def _evaluate(self, epoch: int) -> Evaluation | None:
@@ -235,13 +238,13 @@ class Watch:
         Raises:
             Stopped: No epoch was done, so there is nothing to keep.
         """
-        name = stopping.reason(error)
-        stopping.answered()
+        name = signals.reason(error)
+        signals.answered()
         marks = {"stopped": name, "epochs": self.done, "evaluated": False}
         with contextlib.suppress(OSError):  # a full disk must not come before what was learned
             write_whole(self.keeper.log_dir / "summary.json", json.dumps(marks, indent=2) + "\n")
         if not self.done:
-            raise stopping.Stopped(signal.Signals[name]) from error
+            raise signals.Stopped(signal.Signals[name]) from error
         self.interrupt()
         self.line.show(f"stopped by {name} after {self.done} epochs, saved; evaluating (again to leave now)", keep=True)
         return name

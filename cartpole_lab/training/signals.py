@@ -1,4 +1,4 @@
-"""Being asked to stop: a signal ends a training between two steps, with what was learned in safety.
+"""Ctrl-C and SIGTERM: a signal ends a training between two steps, with what was learned in safety; its exit codes.
 
 Ctrl-C in a terminal sends SIGINT; containers, Slurm and ``timeout`` send SIGTERM, and kill some seconds later.
 """
