@@ -77,17 +77,30 @@ def words_of(process: psutil.Process) -> str:
         return ""
 
 
+def listening(process: psutil.Process) -> set[str]:
+    """Addresses at which a process waits for others; none for one that has ended."""
+    try:
+        return {at.laddr.ip for at in process.connections() if at.status == "LISTEN"}
+    except psutil.Error:
+        return set()
+
+
 @pytest.fixture(scope="module")
 def survived(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """One sweep to which everything happens: its driver is killed, it is interrupted, a trial's process is killed."""
+    """One sweep to which everything happens: a trial's process is killed, then its driver, then it is interrupted.
+
+    Each of these is done while most of its trials are still to come, so that none of them comes too late.
+    """
     root = tmp_path_factory.mktemp("sweeps")
     folder, seen = root / "one", {"folder": root / "one"}
 
-    first = start(root, f"{WEIGHT}=-0.5,-1", "--seeds", "0..2", *FLAGS, "--name", "one")
+    first = start(root, f"{WEIGHT}=-0.5,-1", "--seeds", "0..5", *FLAGS, "--name", "one")
+    until(lambda: trainers(first), first)
+    trainers(first)[0].kill()
     until(lambda: written(folder), first)
     below = psutil.Process(first.pid).children(recursive=True)
     seen["children"] = [words_of(one) for one in below]
-    seen["listening"] = {at.laddr.ip for one in below for at in one.connections() if at.status == "LISTEN"}
+    seen["listening"] = {address for one in below for address in listening(one)}
     first.kill()
     first.communicate()
     at_work = [one for one in below if any(part in words_of(one) for part in ("ray::", "gcs_server", "raylet/raylet "))]
@@ -103,8 +116,6 @@ def survived(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     seen["after_interrupt"] = written(folder)
 
     third = start(root, "--resume", "one")
-    until(lambda: trainers(third), third)
-    trainers(third)[0].kill()
     seen["ended"] = (*third.communicate(timeout=LIMIT_S), third.returncode)
     seen["at_the_end"] = written(folder)
     return seen
@@ -113,9 +124,18 @@ def survived(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_a_sweep_ends_with_all_its_trials_whatever_was_killed(survived: dict[str, Any]) -> None:
     out, err, code = survived["ended"]
     assert code == 0, err
-    assert len(survived["at_the_end"]) == 6
-    assert "trials        6 of 6, 0 of them without a result" in out
+    assert len(survived["at_the_end"]) == 12
+    assert "trials        12 of 12, 0 of them without a result" in out
     assert "Traceback" not in err
+
+
+def test_a_sweep_with_all_its_trials_done_starts_nothing(survived: dict[str, Any]) -> None:
+    again = start(survived["folder"].parent, "--resume", "one")
+    out, err = again.communicate(timeout=LIMIT_S)
+    assert again.returncode == 0, err
+    assert "starting Ray" not in out
+    assert "trials        12 of 12, 0 of them without a result" in out
+    assert written(survived["folder"]) == survived["at_the_end"]
 
 
 def test_what_was_done_is_not_repeated(survived: dict[str, Any]) -> None:
@@ -152,7 +172,7 @@ def test_nothing_of_ray_listens_beyond_this_machine_or_reports(survived: dict[st
 
 
 def test_progress_says_what_is_done_and_what_is_left(survived: dict[str, Any]) -> None:
-    assert "of 6 trials done" in survived["ended"][0]
+    assert "of 12 trials done" in survived["ended"][0]
     assert "best return so far" in survived["ended"][0] + survived["interrupted"][0]
 
 
@@ -185,12 +205,12 @@ def test_results_of_a_sweep_that_survived(survived: dict[str, Any]) -> None:
 
     folder = survived["folder"]
     frame = pd.read_parquet(folder / "results.parquet")
-    assert list(frame["pole_pos.weight"]) == [-0.5] * 3 + [-1.0] * 3
-    assert list(frame["seed"]) == [0, 1, 2] * 2
+    assert list(frame["pole_pos.weight"]) == [-0.5] * 6 + [-1.0] * 6
+    assert list(frame["seed"]) == [0, 1, 2, 3, 4, 5] * 2
     assert frame["return"].notna().all() and (frame["status"] == "done").all()
     assert (folder / "report.html").read_text(encoding="utf-8").count("<svg") == 2
     assert list((folder / "runs").glob("*/*/summaries/events*")), "TensorBoard's files"
-    assert len(list((folder / "runs").glob("*/*"))) == 6, "no run is left of a trial that was killed"
+    assert len(list((folder / "runs").glob("*/*"))) == 12, "no run is left of a trial that was killed"
 
 
 def test_what_the_widgets_show_is_kept_of_a_sweeps_runs(survived: dict[str, Any]) -> None:
@@ -297,7 +317,7 @@ def test_two_nodes_take_trials_of_a_random_search_both_and_one_may_die(nodes: An
             log_root=tmp_path,
             name="two",
             progress=False,
-            **SMALL,
+            **{**SMALL, "max_iterations": 20},  # longer together than a node's process needs to start
         )
     finally:
         over.set()

@@ -22,6 +22,7 @@ from cartpole_lab.training.sweep.options import (
     seeds_of,
 )
 from cartpole_lab.training.sweep.plan import FILE, Plan, settle
+from cartpole_lab.training.sweep.records import read_records, table, write_table
 from cartpole_lab.training.sweep.words import read_words
 
 if TYPE_CHECKING:
@@ -110,9 +111,12 @@ def sweep(
         plan = plan_of(task, words, options, (train or TrainOptions()).changed(**fields))
         plan = settle(plan, elsewhere=options.address is not None)
     folder = folder or make_folder(options, plan)
-    from cartpole_lab.training.sweep.running import run_trials
+    lost: dict[str, str] = {}
+    stopped = None
+    if len(read_records(folder, plan)) < plan.total:
+        from cartpole_lab.training.sweep.running import run_trials
 
-    lost, stopped = run_trials(plan, folder, options)
+        lost, stopped = run_trials(plan, folder, options)
     done = results(folder, plan, lost, stopped)
     if stopped:
         announce(
@@ -206,7 +210,6 @@ def find_sweep(options: SweepOptions) -> Path:
 def results(folder: Path, plan: Plan, lost: Mapping[str, str], stopped: str | None) -> Sweep:
     """Table, ranking and report of what is done so far, written into the sweep's folder."""
     from cartpole_lab.training.sweep.ranking import rank
-    from cartpole_lab.training.sweep.records import read_records, table, write_table
     from cartpole_lab.training.sweep.report import write_report
 
     records = read_records(folder, plan)
