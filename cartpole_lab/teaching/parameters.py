@@ -113,7 +113,15 @@ LESSONS: dict[int, dict[str, Number | Words]] = {
     10: {"num_envs": _ENVS, "epochs": _EPOCHS, "seed": _SEED, "threads": _THREADS},
     11: {"sizes": Words(Number(1, 1_048_576, 64), "64 256"), "steps": _STEPS},
     12: {"num_envs": _ENVS, "epochs": _EPOCHS, "seed": _SEED, "threads": _THREADS},
-    13: {"num_envs": _ENVS, "epochs": _EPOCHS, "episodes": _EPISODES, "seed": _SEED, "threads": _THREADS},
+    13: {
+        "num_envs": _ENVS,
+        "epochs": _EPOCHS,
+        "eval_every": Number(1, 10_000, 20),
+        "num_seeds": Number(1, 100, 3),
+        "episodes": _EPISODES,
+        "seed": _SEED,
+        "threads": _THREADS,
+    },
 }
 """By the number of a lesson: what its parameters may be."""
 
