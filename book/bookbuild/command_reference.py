@@ -31,7 +31,7 @@ def commands_page() -> str:
             continue
         about = {choice.dest: choice.help or "" for choice in action._choices_actions}
         for name, command in action.choices.items():
-            text = _sentence(command.description or about.get(name) or "")
+            text = _sentence(about.get(name) or command.description or "")
             parts += [f"## `cartpole-lab {name}`", "", text, "", *_table(command)]
             if command.epilog:
                 parts += ["```text", command.epilog.strip("\n"), "```", ""]

@@ -7,11 +7,15 @@ with ``TAKES_OVERRIDES = True`` overrides, ``name=value``, may follow its flags.
 from __future__ import annotations
 
 import argparse
+import difflib
+import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import ModuleType
 
 import cartpole_lab.session  # noqa: F401  it leaves out what another Python has put on the path
+from cartpole_lab import __version__
 from cartpole_lab.cli import doctor, evaluate, export, kernel, new, play, sweep, train
 from cartpole_lab.cli._common import Parser
 from cartpole_lab.cli.output import forgive
@@ -35,10 +39,37 @@ COMMANDS: dict[str, ModuleType] = {
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line. It imports nothing heavy, so that ``--help`` is quick."""
     parser = Parser(prog="cartpole-lab", description="Train, watch and measure the cart-pole in Isaac Lab.")
+    parser.add_argument("--version", action="version", version=f"cartpole-lab {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, parser_class=Parser)
     for name, module in COMMANDS.items():
-        module.add_arguments(commands.add_parser(name, help=module.HELP))
+        about = f"{module.HELP[0].upper()}{module.HELP[1:]}."
+        if _takes_overrides(module):
+            about += " Settings follow the flags as name=value: physics=ovphysx, env.rewards.pole_pos.weight=-2."
+        command = commands.add_parser(name, help=module.HELP, description=about)
+        module.add_arguments(command)
+        command.set_defaults(parser=command)
     return parser
+
+
+def _takes_overrides(module: ModuleType) -> bool:
+    return getattr(module, "TAKES_OVERRIDES", False)
+
+
+def _check_words(parser: argparse.ArgumentParser, words: Sequence[str], takes_overrides: bool) -> None:
+    """See that what the parser left over can be overrides, before anything slow looks at it.
+
+    Raises:
+        UserError: It holds a flag that the command lacks, or anything where it takes no overrides.
+    """
+    for word in words:
+        if takes_overrides and "=" in word and not word.startswith("-"):
+            continue
+        flags = re.findall(r"--[\w-]+", parser.format_usage())
+        near = difflib.get_close_matches(word.partition("=")[0], flags, n=1, cutoff=0.7)
+        if "--checkpoint" in flags and (word in ("best", "latest") or Path(word).exists()):
+            near = [f"--checkpoint {word}"]
+        hint = f": did you mean {near[0]}?" if near else ", expected name=value" if takes_overrides else ""
+        raise UserError(f"argument {word!r} is not known{hint} (see {parser.prog} --help)")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -55,9 +86,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = build_parser()
     args, overrides = parser.parse_known_args(argv)
     command = COMMANDS[args.command]
-    if overrides and not getattr(command, "TAKES_OVERRIDES", False):
-        parser.error(f"argument {overrides[0]!r} is not known")
     try:
+        _check_words(args.parser, overrides, _takes_overrides(command))
         code = stoppable(command.run)(args, overrides)
         return distributed.end(code or (_lost(args.command) if getattr(command, "PRINTS_RESULT", False) else 0))
     except UserError as error:

@@ -17,6 +17,7 @@ TAKES_OVERRIDES = True
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the task, the flags of the sweep, and those of ``train`` that its trials take."""
     parser.add_argument("task", nargs="?", help="registered task (default: Isaac-Cartpole-v0)")
+    parser.add_argument("--task", dest="task_flag", metavar="TASK", help="the same, as a flag")
     add_flags(parser, SweepOptions)
     add_flags(parser, TrainOptions, leave_out=NOT_FOR_TRIALS)
 
@@ -27,11 +28,11 @@ def run(args: argparse.Namespace, overrides: list[str]) -> int:
     task: str | None = args.task
     if task is not None and "=" in task:
         overrides, task = [task, *overrides], None
+    if task and args.task_flag:
+        raise UserError(f"task is said twice, {task!r} and --task {args.task_flag!r}: leave one out")
+    task = task or args.task_flag
     options: SweepOptions = from_args(SweepOptions, args)
     train: TrainOptions | None = from_args(TrainOptions, args, task=None, log_root=TrainOptions.log_root)
-    for one in overrides:
-        if one.startswith("-"):
-            raise UserError(f"argument {one!r} is not known (see cartpole-lab sweep --help)")
     from cartpole_lab.training.sweep.engine import sweep
 
     if options.resume is not None and train == TrainOptions():

@@ -158,7 +158,7 @@ def close_env() -> None:
     env, _env = _env, None
     if env is not None:
         env.close()
-    if "isaaclab.sim" in sys.modules:
+    if "isaaclab.sim.simulation_context" in sys.modules:  # the package alone loads it late, and with it the engines
         from isaaclab.sim import SimulationContext
 
         # An environment made without make_env, or one whose making failed half-way, still holds the simulation.

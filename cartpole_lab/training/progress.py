@@ -102,11 +102,11 @@ class Curve(dict[str, list[float]]):
 
 
 class ProgressLine:
-    """One line that is written over: in a terminal, in a notebook; in a file, a new line every few seconds."""
+    """One line that is written over: in a terminal, in a notebook; in a file, a line every few seconds, none twice."""
 
     def __init__(self, enabled: bool = True, every_s: float = 5.0) -> None:
         self.every_s = every_s
-        self._last, self._text = 0.0, ""
+        self._last, self._text, self._written = 0.0, "", ""
         self._out = sys.stdout
         self.enabled = enabled and self._out is not None and not self._out.closed
         plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
@@ -129,9 +129,9 @@ class ProgressLine:
                 self._last = now
         elif self._fancy:
             self._write(f"\r\x1b[2K{text}" + ("\n" if keep else ""))
-        elif keep or now - self._last > self.every_s:
+        elif keep or (text != self._written and now - self._last > self.every_s):
             self._write(text + "\n")
-            self._last = now
+            self._last, self._written = now, text
 
     def _write(self, text: str) -> None:
         """Write to the output; where nobody reads it, the disk is full or it is closed, never again."""

@@ -101,9 +101,13 @@ def test_every_flag_of_isaac_labs_script_is_there() -> None:
 
 
 def test_importing_the_package_and_asking_for_help_cost_next_to_nothing() -> None:
-    code = "import sys; import cartpole_lab, cartpole_lab.cli; print('torch' in sys.modules, 'isaaclab' in sys.modules)"
+    code = (
+        "import sys; import cartpole_lab, cartpole_lab.cli; print('torch' in sys.modules, 'isaaclab' in sys.modules)\n"
+        # and a command that is refused later ends without the engines, which say that there is no GPU
+        "import isaaclab.sim; import cartpole_lab.session.env as one; one.close_env(); print('warp' in sys.modules)"
+    )
     started = time.perf_counter()
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert out.split() == ["False", "False"], (
+    assert out.split() == ["False", "False", "False"], (
         f"importing cartpole_lab loads a simulator ({time.perf_counter() - started:.1f} s)"
     )

@@ -265,6 +265,11 @@ def test_one_seed_tells_nothing_apart() -> None:
     assert np.isnan(ranked[0].low)
 
 
+def test_one_setting_is_told_apart_from_nothing() -> None:
+    ranked = ranking.rank(records({"-1": 4.9}))
+    assert ranked[0].words == "" and "apart" not in ranking.text(ranked)
+
+
 def test_trials_without_a_result_are_counted_and_not_averaged() -> None:
     some = [*records({"-1": 4.9}, seeds=3), Record("x", {WEIGHT: "-1"}, 9, "failed", message="no number")]
     some.append(Record("y", {WEIGHT: "-9"}, 0, "failed", message="no number"))

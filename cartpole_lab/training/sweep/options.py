@@ -25,6 +25,7 @@ NOT_FOR_TRIALS = (
     "overrides",
     "checkpoint",
     "distributed",
+    "num_gpus",
     "track",
     "wandb_project_name",
     "wandb_entity",

@@ -36,6 +36,7 @@ class Ranked:
         middle: Interquartile mean of the evaluated return over the seeds; NaN without any.
         low, high: Bootstrap interval of it, 95 %; NaN for a single seed, which has none.
         not_told_apart: Places of the settings whose intervals overlap with this one, or that have none.
+        others: How many other settings have a return.
     """
 
     place: int
@@ -47,6 +48,7 @@ class Ranked:
     low: float
     high: float
     not_told_apart: tuple[int, ...] = ()
+    others: int = 0
 
     @property
     def label(self) -> str:
@@ -58,7 +60,9 @@ class Ranked:
         """What can be said of it beside the others."""
         if not self.seeds:
             return "no result"
-        return f"not told apart from {_places(self.not_told_apart)}" if self.not_told_apart else "told apart"
+        if self.not_told_apart:
+            return f"not told apart from {_places(self.not_told_apart)}"
+        return "told apart" if self.others else ""
 
 
 def _places(places: Sequence[int]) -> str:
@@ -140,7 +144,8 @@ def _placed(one: Ranked, place: int, all_of_them: Sequence[Ranked]) -> Ranked:
         if number != place and other.seeds and one.seeds and _overlap(one, other)
     ]
     fields = {name: getattr(one, name) for name in ("setting", "seeds", "trials", "solved", "middle", "low", "high")}
-    return Ranked(place=place, not_told_apart=tuple(near), **fields)
+    others = sum(bool(other.seeds) for other in all_of_them if other is not one)
+    return Ranked(place=place, not_told_apart=tuple(near), others=others, **fields)
 
 
 def _overlap(one: Ranked, other: Ranked) -> bool:
@@ -158,5 +163,5 @@ def text(ranking: Sequence[Ranked]) -> str:
         ends = "" if np.isnan(one.low) else f"{one.low:.3f} to {one.high:.3f}"
         value = "–" if np.isnan(one.middle) else f"{one.middle:.3f}"
         solved = f"{one.solved}/{one.trials}"
-        lines.append(f"{one.place:>3} {one.label:<{width}}  {value:>7}  {ends:>16}  {solved:>7}  {one.words}")
+        lines.append(f"{one.place:>3} {one.label:<{width}}  {value:>7}  {ends:>16}  {solved:>7}  {one.words}".rstrip())
     return "\n".join(lines)
