@@ -74,11 +74,11 @@ def look(folder: Path) -> Iterator[str]:
     for module, files in _modules(folder):
         for file in files:
             try:
-                data = Path(file).read_bytes()
+                data = _bytes(file)
             except OSError:  # another process has just replaced it
                 continue
-            noted = sums.get(module, {}).get(file.name)
-            if not whole(file.name, data) or (noted is not None and noted[:2] != _sum(data)):
+            noted = sums.get(module, {}).get(file.name)  # what was noted was whole then
+            if (noted[:2] != _sum(data)) if noted else not whole(file.name, data):
                 yield module
                 break
 
@@ -109,7 +109,7 @@ def seal(folder: Path) -> None:
                 size, moment = file.stat().st_size, file.stat().st_mtime_ns
                 if known[module].get(file.name, [None] * 3)[0::2] == [size, moment]:
                     continue
-                data = Path(file).read_bytes()
+                data = _bytes(file)
                 if whole(file.name, data):
                     known[module][file.name] = [*_sum(data), moment]
     if known != sums:
@@ -159,6 +159,11 @@ def _modules(folder: Path) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
         with contextlib.suppress(OSError):
             if not _UNFINISHED.search(entry.name) and entry.is_dir():
                 yield entry.name, [file for file in os.scandir(entry.path) if file.name.endswith(LOOKED_AT)]
+
+
+def _bytes(file: os.DirEntry[str]) -> bytes:
+    with open(file.path, "rb", buffering=0) as whole_file:
+        return whole_file.readall()
 
 
 def _sum(data: bytes) -> list[int]:
