@@ -1,11 +1,11 @@
 """The long form of this folder's tests: kills, malformed inputs, rebuilds, for half an hour and more.
 
 python tests/trust/soak.py [--kills 200] [--terms 100] [--inputs 4] [--rebuilds 500] [--trainings 20] [--minutes 40]
-                           [--record]
+                           [--only kills leaks inputs] [--record]
 
 A machine that is too slow for all of it makes fewer, and the figures say how many. Everything goes to ``_build/soak``:
 a line a signal, the table of inputs by kind, memory, threads and handles as rows and as a plot. With ``--record`` the
-figures of the page of promises are written anew.
+figures of the page of promises are written anew, with ``--only`` those of some parts.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -67,54 +68,53 @@ def plot(file: Path, picture: Path) -> None:
             axis.set(ylabel=key.replace("_", " "))
         axes[0, column].set_title(name)
         axes[2, column].set_xlabel("rounds")
-    figure.savefig(picture)
+    figure.savefig(picture, dpi=100)
 
 
 def table(record: dict[str, Any]) -> str:
     """The figures of the page of promises, as a table in Markdown."""
-    killed, told, leaks, inputs = (
-        record["kills"]["SIGKILL"],
-        record["kills"]["SIGTERM"],
-        record["leaks"],
-        record["inputs"],
-    )
-    total, rebuilt, trained = inputs["total"], leaks["rebuilds"], leaks["trainings"]
+    killed, told = record["kills"]["SIGKILL"], record["kills"]["SIGTERM"]
+    inputs, leaks = record["inputs"], record["leaks"]
+    went_on = sum(part["went_on"] for part in (killed, told))
+    tried = went_on + sum(part["did_not_go_on"] for part in (killed, told))
+    held = {
+        name: f"{part['rounds']} {{}}: {part['memory_mb']:+.1f} MB, {part['threads']:+.0f} threads, "
+        f"{part['handles']:+.0f} handles"
+        for name, part in leaks.items()
+    }
     rows = [
         (
             "A training that is killed leaves every checkpoint whole, and can go on.",
             "tests/trust/test_kills.py",
             f"{killed['signals']} kills, {killed['aimed_at_a_file']} of them while a file was made: "
             f"{killed['unreadable']} of {killed['checkpoints']} checkpoints unreadable, "
-            f"{killed['stray_processes']} processes left after 3 s, went on {killed['went_on']} times of "
-            f"{killed['went_on'] + killed['did_not_go_on']}",
+            f"{killed['stray_processes']} processes left after 3 s",
         ),
         (
             "A training that is told to stop keeps what it has learned, and says so.",
-            "tests/trust/test_kills.py, tests/unit/test_signals.py",
+            "tests/trust/test_kills.py`, `tests/unit/test_signals.py",
             f"{told['signals']} times SIGTERM: {told['unreadable']} of {told['checkpoints']} checkpoints unreadable, "
-            f"{told['bad']} wrong endings",
+            f"{told['bad']} wrong endings; killed and stopped trainings went on {went_on} times of {tried}",
         ),
         (
             "Malformed input is refused in a line. Nothing is overwritten, no nonsense is taken.",
             "tests/trust/test_malformed.py",
-            f"{total['inputs']} inputs of {len(inputs['kinds'])} kinds: {total['wrong']} wrong answers",
+            f"{inputs['total']['inputs']} inputs of {len(inputs['kinds'])} kinds: {inputs['total']['wrong']} wrong",
         ),
         (
             "Environments and trainings in one process leave nothing behind.",
             "tests/trust/test_leaks.py",
-            f"{rebuilt['rounds']} environments: {rebuilt['memory_mb']:+.1f} MB, {rebuilt['threads']:+.0f} threads, "
-            f"{rebuilt['handles']:+.0f} handles; {trained['rounds']} trainings: {trained['memory_mb']:+.1f} MB, "
-            f"{trained['threads']:+.0f} threads, {trained['handles']:+.0f} handles",
+            f"{held['rebuilds'].format('environments')}; {held['trainings'].format('trainings')}",
         ),
     ]
     lines = ["| Promise | Test | Last figure |", "| --- | --- | --- |"]
-    lines += [f"| {promise} | `{'`, `'.join(test.split(', '))}` | {figure} |" for promise, test, figure in rows]
-    kinds = ["", "| Malformed inputs | given | refused | taken, rightly | wrong |", "| --- | --- | --- | --- | --- |"]
-    kinds += [
+    lines += [f"| {promise} | `{test}` | {figure} |" for promise, test, figure in rows]
+    lines += ["", "| Malformed inputs | given | refused | taken, rightly | wrong |", "| --- | --- | --- | --- | --- |"]
+    lines += [
         f"| {kind} | {row['inputs']} | {row['refused']} | {row['taken']} | {row['wrong']} |"
         for kind, row in inputs["kinds"].items()
     ]
-    return "\n".join([*lines, *kinds]) + "\n"
+    return "\n".join(lines) + "\n"
 
 
 def record_all(record: dict[str, Any]) -> None:
@@ -123,15 +123,21 @@ def record_all(record: dict[str, Any]) -> None:
     (MEASURED / "trust.txt").write_text(table(record), encoding="utf-8")
 
 
-def parts(args: argparse.Namespace) -> dict[Path, list[str]]:
-    """The commands, each with the file that it writes; kills get three fifths of the time, leaks one."""
-    python = [sys.executable, "-W", "ignore"]
-    kills, inputs, leaks = OUT / "kills.txt", OUT / "inputs.json", OUT / "leaks.json"
-    share = [str(args.minutes * 60 * part) for part in (0.6, 0.2)]
+READ: dict[str, tuple[Path, Callable[[Path], Any]]] = {
+    "kills": (OUT / "kills.txt", kills_in),
+    "leaks": (OUT / "leaks.json", leaks_in),
+    "inputs": (OUT / "inputs.json", lambda file: json.loads(file.read_text())),
+}
+"""By part: the file that it writes, and what reads it."""
+
+
+def commands(args: argparse.Namespace) -> dict[str, list[str]]:
+    """The command of each part; kills get three fifths of the time, leaks a quarter."""
+    kills, leaks = [str(args.kills), str(args.terms)], [str(args.rebuilds), str(args.trainings)]
     return {
-        kills: [*python, str(HERE / "kills.py"), str(args.kills), str(args.terms), str(kills), share[0]],
-        leaks: [*python, str(HERE / "leaks.py"), str(args.rebuilds), str(args.trainings), str(leaks), share[1]],
-        inputs: [*python, "-m", "pytest", "-q", str(HERE / "test_malformed.py")],
+        "kills": [str(HERE / "kills.py"), *kills, str(READ["kills"][0]), str(args.minutes * 60 * 0.6)],
+        "leaks": [str(HERE / "leaks.py"), *leaks, str(READ["leaks"][0]), str(args.minutes * 60 * 0.25)],
+        "inputs": ["-m", "pytest", "-q", str(HERE / "test_malformed.py")],
     }
 
 
@@ -140,27 +146,30 @@ def main() -> int:
     for name, default in (("kills", 200), ("terms", 100), ("inputs", 4), ("rebuilds", 500), ("trainings", 20)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--minutes", type=float, default=40.0, help="longest that all may take; no more kills then")
+    parser.add_argument("--only", nargs="+", choices=READ, default=list(READ), help="of the others the last figures")
     parser.add_argument("--record", action="store_true", help="write the figures of the book's page anew")
     args = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
-    work, codes = parts(args), []
-    for file in work:
+    record, codes = json.loads((MEASURED / "trust.json").read_text()), []
+    more = {"CARTPOLE_LAB_SOAK": str(args.inputs), "CARTPOLE_LAB_MALFORMED": str(READ["inputs"][0])}
+    for name in args.only:
+        file, read = READ[name]
+        command = [sys.executable, "-W", "ignore", *commands(args)[name]]
         file.unlink(missing_ok=True)  # what an earlier trial found is none of this one's
-    more = {"CARTPOLE_LAB_SOAK": str(args.inputs), "CARTPOLE_LAB_MALFORMED": str(OUT / "inputs.json")}
-    for file, command in work.items():
         began = time.monotonic()
         codes.append(subprocess.run(command, env={**os.environ, **more}, check=False).returncode)
-        print(f"{file.name}: {(time.monotonic() - began) / 60:.1f} min, exit code {codes[-1]}", flush=True)
-    if missing := [file.name for file in work if not file.is_file()]:
-        print(f"nothing was measured for {', '.join(missing)}: see above", file=sys.stderr)
-        return 1
-    kills, leaks, inputs = work
-    plot(leaks, OUT / "leaks.svg")
-    record = {"kills": kills_in(kills), "inputs": json.loads(inputs.read_text()), "leaks": leaks_in(leaks)}
+        print(f"{name}: {(time.monotonic() - began) / 60:.1f} min, exit code {codes[-1]}", flush=True)
+        if not file.is_file():
+            print(f"nothing was measured for {name}: see above", file=sys.stderr)
+            return 1
+        record[name] = read(file)
     print(table(record))
-    print(f"memory, threads and handles: {OUT / 'leaks.svg'}")
     wrong = sum(part["bad"] for part in record["kills"].values()) + record["inputs"]["total"]["wrong"]
     held = max(part["memory_mb"] - 10 * max(1, part["rounds"] / 50) for part in record["leaks"].values())
+    if "leaks" in args.only:
+        picture = MEASURED / "trust.png" if args.record else OUT / "leaks.png"
+        plot(READ["leaks"][0], picture)
+        print(f"memory, threads and handles: {picture}")
     if args.record:
         record_all(record)
     return 1 if wrong or any(codes) or held > 0 else 0
