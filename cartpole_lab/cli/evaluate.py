@@ -41,7 +41,7 @@ def run(args: argparse.Namespace, overrides: list[str]) -> int:
         settings = {"trained_with": what.trained_with, "evaluated_with": what.now}
         print(json.dumps({**head, **result.as_dict(), **settings}, indent=2, allow_nan=False))
     else:
-        print(result.table())
+        print(f"{result.table()}\n")
         for name, value in what.rows("evaluated"):
             print(f"{name:<16}{value}")
     return 1 if result.nan_share else 0

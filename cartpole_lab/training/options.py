@@ -56,7 +56,11 @@ class TrainOptions:
     agent: str | None = option(None, "agent entry point (default: <rl_library>_cfg_entry_point)")
     rl_library: str = option("rl_games", "rl_games, rsl_rl, skrl or sb3 (default: rl_games)")
     seed: int | None = option(None, "seed of everything random; -1 draws one (default: the agent's)", type=int)
-    max_iterations: int | None = option(None, "most epochs to train (default: the agent's)", type=int)
+    max_iterations: int | None = option(
+        None,
+        "most epochs to train; rl_games counts those of a --checkpoint with them (default: the agent's)",
+        type=int,
+    )
     checkpoint: str | Path | None = option(
         None, "go on from a file, a run's folder, or latest or best of the newest run"
     )
