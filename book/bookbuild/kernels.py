@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -40,5 +41,10 @@ def own_kernel(folder: Path) -> type[AsyncKernelManager]:
         async def start_kernel(self, **options: Any) -> None:
             """Start it with a cleaned environment."""
             await super().start_kernel(**{"env": kernel_environment(folder), **options})
+
+        async def shutdown_kernel(self, now: bool = False, restart: bool = False) -> None:
+            """After Ctrl-C at once: a kernel that is asked while a cell runs complains at length of a lost answer."""
+            stopped = isinstance(sys.exc_info()[1], KeyboardInterrupt)
+            await super().shutdown_kernel(now=now or stopped, restart=restart)
 
     return OwnKernelManager

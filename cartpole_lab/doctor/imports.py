@@ -60,10 +60,11 @@ def why_not(thing: str) -> str:
 @cache
 def everything() -> dict[str, str]:
     """What :func:`try_imports` finds for all modules that are installed; they are tried once a process."""
-    return try_imports(name for names in EACH.values() for name in names if has_module(name.partition(".")[0]))
+    names = (name for names in EACH.values() for name in names if has_module(name.partition(".")[0]))
+    return try_imports(names, LIMIT_S)
 
 
-def try_imports(modules: Iterable[str], limit_s: float = LIMIT_S) -> dict[str, str]:
+def try_imports(modules: Iterable[str], limit_s: float) -> dict[str, str]:
     """Import modules one after the other.
 
     Args:

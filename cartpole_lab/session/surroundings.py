@@ -125,20 +125,20 @@ def name_other_versions() -> str | None:
 def use_writable_caches() -> Path | None:
     """Send caches (Warp's compiled kernels, fonts) to a folder for temporary files where the home takes none.
 
+    Where only the home takes none, and another cache was named, what others write below the home goes to that cache.
+
     Returns:
         The folder, None where the usual one is good. Its owner is this user, or it is a fresh one.
     """
-    if os.name != "posix" or "WARP_CACHE_PATH" in os.environ:
+    if os.name != "posix":
         return None
-    usual = Path(os.environ.get("XDG_CACHE_HOME") or Path(os.environ.get("HOME") or "/nonexistent", ".cache"))
-    if sys.platform == "darwin" and "XDG_CACHE_HOME" not in os.environ:
-        usual = Path(os.environ.get("HOME") or "/nonexistent", "Library", "Caches")
-    try:
-        usual.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=usual).close()
+    home = Path(os.environ.get("HOME") or "/nonexistent")
+    below = home / ("Library/Caches" if sys.platform == "darwin" else ".cache")
+    usual = Path(os.environ.get("XDG_CACHE_HOME") or below)
+    if "WARP_CACHE_PATH" in os.environ or _takes_files(usual):
+        if not os.access(home, os.W_OK) and _takes_files(usual):
+            _send(_HOMES, usual / "cartpole-lab")
         return None
-    except OSError:
-        pass
     folder = Path(tempfile.gettempdir(), f"cartpole-lab-{os.getuid()}")
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -146,12 +146,28 @@ def use_writable_caches() -> Path | None:
             raise PermissionError(folder)
     except OSError:
         folder = Path(tempfile.mkdtemp(prefix="cartpole-lab-"))
-    for name in ("WARP_CACHE_PATH", "XDG_CACHE_HOME", *_HOMES):
-        if name not in os.environ or name == "XDG_CACHE_HOME":  # the latter is what could not be written
-            os.environ[name] = str(folder / name.lower())
-            Path(os.environ[name]).mkdir(parents=True, exist_ok=True)
+    os.environ.pop("XDG_CACHE_HOME", None)  # it is what could not be written
+    _send(("WARP_CACHE_PATH", "XDG_CACHE_HOME", *_HOMES), folder)
     announce(f"{usual} cannot be written: compiled kernels are kept in {folder}; WARP_CACHE_PATH names another place")
     return folder
+
+
+def _takes_files(folder: Path) -> bool:
+    """Whether files can be made in a folder, which is made where it is not there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        return False
+    return True
+
+
+def _send(names: tuple[str, ...], folder: Path) -> None:
+    """Let variables that nobody has set name folders below one."""
+    for name in names:
+        if name not in os.environ:
+            os.environ[name] = str(folder / name.lower())
+            Path(os.environ[name]).mkdir(parents=True, exist_ok=True)
 
 
 def _packages(folder: str) -> set[str]:

@@ -9,8 +9,9 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -19,6 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "book"))
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 FLAGS = ["--no-sandbox", "--disable-gpu"]
+LIMIT_MS = 300_000
+"""Far more than anything on a page takes, on a machine that is busy with other things."""
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +54,17 @@ def pages(html: Path) -> list[str]:
     return [p.relative_to(html).with_suffix("").as_posix() for p in found]
 
 
+def patient(make: Callable[..., Any]) -> Callable[..., Any]:
+    """Pages and contexts whose waits end with what is waited for, however slow the machine."""
+
+    def made(**options: Any) -> Any:
+        page = make(**options)
+        page.set_default_timeout(LIMIT_MS)
+        return page
+
+    return made
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[object]:
     """A headless Chromium or Chrome. Without one: a failure under CI, a skip elsewhere."""
@@ -63,7 +77,8 @@ def browser() -> Iterator[object]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=named, args=FLAGS)
+        running = playwright.chromium.launch(executable_path=named, args=FLAGS, timeout=LIMIT_MS)
+        running.new_page, running.new_context = patient(running.new_page), patient(running.new_context)
         yield running
         running.close()
 

@@ -21,6 +21,8 @@ from playwright.sync_api import TimeoutError
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "a-token-for-this-test"
+LIMIT_S = 600
+"""Far more than anything here takes, on a machine that is busy with other things."""
 WORK = ROOT / f"work-test-{os.getpid()}"
 """Below the repository, as a learner's folder is, because the lessons' pictures are in it."""
 
@@ -54,18 +56,19 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         address = f"http://127.0.0.1:{port}"
         try:
-            for _ in range(120):
+            end = time.monotonic() + LIMIT_S
+            while True:
                 try:
-                    urllib.request.urlopen(f"{address}/api", timeout=2)
+                    urllib.request.urlopen(f"{address}/api", timeout=LIMIT_S)
                     break
                 except (urllib.error.URLError, OSError):
-                    assert process.poll() is None, (output / "log").read_text()
+                    assert process.poll() is None and time.monotonic() < end, (output / "log").read_text()
                     time.sleep(0.5)
             yield address
         finally:
             process.terminate()
             try:
-                process.wait(timeout=20)
+                process.wait(timeout=LIMIT_S)
             finally:
                 process.kill()
             with socket.socket() as probe:
@@ -80,9 +83,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def test_it_asks_for_a_token(lab: str) -> None:
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(f"{lab}/api/contents", timeout=5)
+        urllib.request.urlopen(f"{lab}/api/contents", timeout=LIMIT_S)
     assert refused.value.code == 403
-    with urllib.request.urlopen(f"{lab}/api/contents?token={TOKEN}", timeout=5) as answer:
+    with urllib.request.urlopen(f"{lab}/api/contents?token={TOKEN}", timeout=LIMIT_S) as answer:
         assert answer.status == 200
 
 
@@ -100,7 +103,7 @@ def test_it_opens_on_the_lessons_without_dialogs(lab: str, browser: Any) -> None
     external: list[str] = []
     page.on("request", lambda r: None if r.url.startswith((lab, "data:", "blob:")) else external.append(r.url))
     page.goto(f"{lab}/?token={TOKEN}")
-    page.wait_for_selector(".jp-MarkdownViewer table a", timeout=60_000)
+    page.wait_for_selector(".jp-MarkdownViewer table a")
     page.wait_for_timeout(4000)  # the dialogs come late
     assert page.locator(".jp-Dialog").count() == 0
     assert page.locator(".jp-toast-button, .Toastify__toast").count() == 0
@@ -116,7 +119,7 @@ def test_a_click_opens_a_lesson_with_its_pictures(lab: str, browser: Any) -> Non
     lesson = next(path for path in sorted((ROOT / "notebooks").glob("*.ipynb")))
     page.wait_for_load_state("networkidle")  # on a cold machine the link is there before what answers to it
     link = f'.jp-MarkdownViewer table a[data-commandlinker-args*="{lesson.name}"], a[href*="{lesson.name}"]'
-    for _ in range(4):  # on a slow machine the table may come to the front once more, after the click
+    for _ in range(9):  # on a slow machine the table may come to the front once more, after the click
         page.locator(link).first.click()
         try:
             page.wait_for_selector(".jp-Notebook .jp-MarkdownOutput h1", timeout=20_000)
@@ -125,10 +128,10 @@ def test_a_click_opens_a_lesson_with_its_pictures(lab: str, browser: Any) -> Non
             page.get_by_role("tab", name="README.md").first.click()
     assert f"{int(lesson.name[:2])} · " in page.locator(".jp-Notebook .jp-MarkdownOutput h1").first.inner_text()
     picture = page.locator(".jp-Notebook img").first
-    picture.wait_for(timeout=20_000)
-    page.wait_for_function("(i) => i.complete && i.naturalWidth > 0", arg=picture.element_handle(), timeout=20_000)
+    picture.wait_for()
+    page.wait_for_function("(i) => i.complete && i.naturalWidth > 0", arg=picture.element_handle())
     assert page.locator(".jp-Dialog").count() == 0
-    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=120_000)
+    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
     page.close()
 
 
@@ -136,18 +139,18 @@ def open_notebook(lab: str, browser: Any, name: str) -> Any:
     """A page of its own with a notebook, its kernel at rest."""
     page = browser.new_page(viewport={"width": 1300, "height": 900})
     page.goto(f"{lab}/lab/tree/{WORK.name}/{name}?token={TOKEN}&reset")
-    page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=90_000)
-    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=120_000)
+    page.wait_for_selector(".jp-Notebook .jp-CodeCell")
+    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
     return page
 
 
 def end_all_kernels(lab: str) -> None:
     """As when the server was stopped in between."""
-    with urllib.request.urlopen(f"{lab}/api/sessions?token={TOKEN}", timeout=10) as answer:
+    with urllib.request.urlopen(f"{lab}/api/sessions?token={TOKEN}", timeout=LIMIT_S) as answer:
         sessions = json.load(answer)
     for session in sessions:
         request = urllib.request.Request(f"{lab}/api/sessions/{session['id']}?token={TOKEN}", method="DELETE")
-        urllib.request.urlopen(request, timeout=20)
+        urllib.request.urlopen(request, timeout=LIMIT_S)
 
 
 def test_widgets_come_back_with_the_notebook(lab: str, browser: Any) -> None:
@@ -161,22 +164,22 @@ def test_widgets_come_back_with_the_notebook(lab: str, browser: Any) -> None:
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click()
         try:
-            page.wait_for_selector(".jp-OutputArea .cl", timeout=30_000)
+            page.wait_for_selector(".jp-OutputArea .cl", timeout=90_000)
             break
         except TimeoutError:
             page.keyboard.press("Escape")
-    page.keyboard.press("Control+s")
     saved = lambda: nbformat.read(path, as_version=4)  # noqa: E731
     for _ in range(60):
+        page.keyboard.press("Control+s")
+        page.wait_for_timeout(1000)
         if saved().metadata.get("widgets") and saved().cells[0].outputs:
             break
-        page.wait_for_timeout(500)
     assert saved().metadata.get("widgets"), "the state of the widgets is not saved"
     page.close()
 
     end_all_kernels(lab)
     page = open_notebook(lab, browser, path.name)
-    page.wait_for_selector(".jp-OutputArea .cl", timeout=60_000)
+    page.wait_for_selector(".jp-OutputArea .cl")
     assert "model not found" not in page.locator(".jp-Notebook").inner_text()
     page.close()
 
@@ -187,7 +190,7 @@ def test_widgets_come_back_with_the_notebook(lab: str, browser: Any) -> None:
     nbformat.write(notebook, path)
     page = open_notebook(lab, browser, path.name)
     picture = page.locator('.jp-OutputArea img[src^="data:image/png"]').first
-    picture.wait_for(timeout=30_000)
+    picture.wait_for()
     assert picture.bounding_box()["width"] > 200
     assert "model not found" not in page.locator(".jp-Notebook").inner_text()
     page.close()
@@ -206,7 +209,7 @@ def test_an_exported_page_shows_the_picture_of_a_widget(lab: str) -> None:
     )
     nbformat.write(notebook, WORK / "export.ipynb")
     address = f"{lab}/nbconvert/html/{WORK.name}/export.ipynb?token={TOKEN}"
-    with urllib.request.urlopen(address, timeout=60) as answer:
+    with urllib.request.urlopen(address, timeout=LIMIT_S) as answer:
         assert f"data:image/png;base64,{picture}" in answer.read().decode()
     command = [sys.executable, "-m", "nbconvert", "--to", "html", "--stdout", str(WORK / "export.ipynb")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import nbformat
@@ -236,6 +237,7 @@ def test_every_file_of_the_package_counts() -> None:
 
 RUN_ONE = """
 import sys
+import time
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from bookbuild.notebooks import run_notebook
@@ -253,7 +255,7 @@ def test_two_at_once_run_apart(tmp_path: Path) -> None:
     command = [sys.executable, "-c", RUN_ONE, str(paths.BOOK), str(path)]
     options = {"env": environment, "stdout": subprocess.PIPE, "text": True}
     both = [subprocess.Popen([*command, who], **options) for who in "ab"]
-    printed = [process.communicate(timeout=120)[0] for process in both]
+    printed = [process.communicate(timeout=600)[0] for process in both]
     assert [process.returncode for process in both] == [1, 0], printed
     assert "ZeroDivisionError" in printed[0]
     for who, text in zip("ab", printed, strict=True):
@@ -263,26 +265,39 @@ def test_two_at_once_run_apart(tmp_path: Path) -> None:
 
 
 def test_whoever_comes_second_waits_and_says_so(tmp_path: Path) -> None:
+    """The first one is at work until the second has said that it waits."""
     code = (
-        "import sys, time; sys.path.insert(0, sys.argv[1]); from pathlib import Path; from bookbuild.turns import turn\n"
-        "with turn(Path(sys.argv[2]), 'at work'):\n    print('begins', time.time()); time.sleep(1); print('ends', time.time())"
+        "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path; from bookbuild.turns import turn\n"
+        "with turn(Path(sys.argv[2]), 'at work'):\n    print('begins', flush=True); sys.stdin.readline()"
     )
     command = [sys.executable, "-c", code, str(paths.BOOK), str(tmp_path / "a" / "lock")]
-    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    printed = [process.communicate(timeout=60)[0].splitlines() for process in both]
-    first, second = sorted(printed, key=lambda lines: float(lines[-1].split()[1]))
-    assert len(first) == 2 and second[0] == "another process is at work: waiting for it"
-    assert float(second[1].split()[1]) >= float(first[-1].split()[1])
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as first:
+        assert first.stdout.readline() == "begins\n"
+        with subprocess.Popen(command, **pipes) as second:
+            assert second.stdout.readline() == "another process is at work: waiting for it\n"
+            assert first.poll() is None
+            first.communicate("go on\n")
+            assert second.stdout.readline() == "begins\n", "its turn has come"
+            second.communicate("go on\n")
+    assert first.returncode == second.returncode == 0
 
 
 def test_stopping_a_build_is_one_line(tmp_path: Path) -> None:
-    command = [sys.executable, str(paths.BOOK / "build.py"), "--test", "--no-film", "--only", "05", "--online-scripts"]
-    environment = {**os.environ, "CARTPOLE_BOOK_OUTPUT": str(tmp_path), "CARTPOLE_LAB_RUN_AGAIN": str(tmp_path)}
+    """While it runs a lesson that would go on for ever."""
+    running = tmp_path / "running"
+    endless = f"import pathlib, threading\npathlib.Path({str(running)!r}).touch()\nthreading.Event().wait()"
+    nbformat.write(lesson_with(("", endless)), tmp_path / "05_endless.ipynb")
+    command = [sys.executable, str(paths.BOOK / "build.py"), "--test", "--no-film", "--online-scripts"]
+    environment = {**os.environ, "CARTPOLE_BOOK_OUTPUT": str(tmp_path), "CARTPOLE_BOOK_NOTEBOOKS": str(tmp_path)}
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
     process = subprocess.Popen(command, env=environment, **options)
     assert process.stdout is not None
     assert process.stdout.readline().startswith("[ 1/1] 05_")
+    while not running.exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=600)
     assert process.returncode == 130
     assert said.strip() == "stopped; lessons that ended are kept, so the next build goes on from there"

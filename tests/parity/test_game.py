@@ -29,7 +29,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     shutil.copy(Path(__file__).with_name("game_runner.mjs"), folder)
     (folder / "input.json").write_text(json.dumps({"weights": DEFAULT_WEIGHTS, "task": page_task()}), encoding="utf-8")
     done = subprocess.run(
-        ["node", "game_runner.mjs"], cwd=folder, capture_output=True, text=True, check=False, timeout=120
+        ["node", "game_runner.mjs"], cwd=folder, capture_output=True, text=True, check=False, timeout=600
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout)

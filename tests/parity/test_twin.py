@@ -78,7 +78,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def _node(folder: Path) -> dict[str, Any]:
-    done = subprocess.run(["node", "run.mjs"], cwd=folder, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(["node", "run.mjs"], cwd=folder, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

@@ -49,7 +49,7 @@ def on_a_small_disk(
     return run([*_UNSHARE, "bash", "-c", script], **env)
 
 
-def run(command: list[str] | tuple[str, ...], timeout: float = 240, **env: str) -> subprocess.CompletedProcess[str]:
+def run(command: list[str] | tuple[str, ...], timeout: float = 900, **env: str) -> subprocess.CompletedProcess[str]:
     """Run a command to its end and return what it said."""
     return subprocess.run(
         command, capture_output=True, text=True, check=False, timeout=timeout, env={**os.environ, **env}

@@ -87,12 +87,13 @@ def start(argv: tuple[str, ...], said: Path) -> int:
         code = 71
     finally:
         with contextlib.suppress(Exception):
+            said.with_suffix(".over").touch()
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(code)
 
 
-def wait(pid: int, timeout: float = 120.0) -> int:
+def wait(pid: int, timeout: float = 600.0) -> int:
     """Exit code of a copy; it is killed where it does not end."""
     end = time.monotonic() + timeout
     while time.monotonic() < end:
@@ -151,15 +152,21 @@ def kill_one(root: Path, number: signal.Signals, *, moment_s: float | None, draw
                 pass
         time.sleep(0.002 if moment_s is None else 0.01)
     after = time.monotonic() - began
+    if not done:  # it stands still for the signal, so that it is known whether there was a training to hear it
+        os.kill(pid, signal.SIGSTOP)
+        _, status = os.waitpid(pid, os.WUNTRACED)
+        done = not os.WIFSTOPPED(status)
+    over = done or said.with_suffix(".over").exists()
     if done:
         code = os.waitstatus_to_exitcode(status)
     else:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, number)
+        os.kill(pid, number)
+        os.kill(pid, signal.SIGCONT)
         code = wait(pid)
     left = _look(logs)
-    end = time.monotonic() + 3.0
-    while (family := _family(pid)) and time.monotonic() < end:
+    for _ in range(60):  # 3 s, and as many looks where the machine stands still meanwhile
+        if not (family := _family(pid)):
+            break
         time.sleep(0.05)
     stray = len(family)
     for process in family:
@@ -171,7 +178,7 @@ def kill_one(root: Path, number: signal.Signals, *, moment_s: float | None, draw
         resumed = wait(start(again, said)) == 0
     text = said.read_text(errors="replace") if said.exists() else ""
     trace = text[text.find("Traceback") :][:2000] if "Traceback" in text else ""
-    if number == signal.SIGTERM and code == 0 and not done:
+    if number == signal.SIGTERM and code == 0 and not over:
         trace = "the signal was not heard: " + text[-2000:]
     aim = "a file being made" if moment_s is None else "a random moment"
     shutil.rmtree(root, ignore_errors=True)

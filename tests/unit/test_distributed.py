@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -63,7 +64,7 @@ def torchrun(script: Path, *words: object, speed: str = "on") -> None:
     done = subprocess.run(
         [*command, str(script), *map(str, words)],
         env={**os.environ, "CARTPOLE_LAB_SPEED": speed, "OMP_NUM_THREADS": "1"},
-        capture_output=True, text=True, timeout=300,
+        capture_output=True, text=True, timeout=900,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]
 
@@ -122,7 +123,7 @@ def test_the_command_starts_them_and_the_first_one_speaks(tmp_path: Path) -> Non
         [*COMMAND, *SMALL, "--max_iterations", "3", "--log_root", str(tmp_path)],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("epochs        3 of 2 × 64 environments") == 1 and done.stdout.count("solved  ") == 1
@@ -137,40 +138,79 @@ def test_a_wrong_setting_is_said_once(tmp_path: Path) -> None:
         [*COMMAND, *SMALL, "--log_root", str(tmp_path), "env.rewards.nope.weight=1"],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
     )
     said = [line for line in done.stderr.splitlines() if "Warp CUDA warning" not in line]
     assert done.returncode == 2 and len(said) == 1 and "env.rewards.nope" in said[0], done.stderr
 
 
+LIMIT_S = 600
+"""Far more than anything here takes, on a machine that is busy with other things."""
+STARTED: list[subprocess.Popen[str]] = []
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nothing_is_left() -> Iterator[None]:
+    """A test that fails half-way leaves no training behind."""
+    yield
+    for job in STARTED:
+        job.kill()
+        job.communicate()
+
+
+def rank_of(process: psutil.Process) -> str | None:
+    """Which part of a training a process is; None for others, and for one that has ended."""
+    try:
+        return process.environ().get("RANK")
+    except psutil.Error:
+        return None
+
+
+def still_at_work(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
+    """Those that do not end. One that has ended may stay on the list of processes where nobody asks how it ended."""
+    end, left = time.monotonic() + LIMIT_S, list(processes)
+    while left and time.monotonic() < end:
+        time.sleep(0.1)
+        left = [one for one in left if alive(one)]
+    return left
+
+
+def alive(process: psutil.Process) -> bool:
+    """Whether a process runs."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
 def begun(root: Path) -> tuple[subprocess.Popen[str], dict[str, psutil.Process]]:
-    """A long training that has saved something, and its processes by their rank."""
-    words = [*COMMAND, *SMALL, "--max_iterations", "100000", "--log_root", str(root)]
+    """A training without end that has saved something, and its processes by their rank."""
+    words = [*COMMAND, *SMALL, "--max_iterations", "1000000", "--log_root", str(root)]
     words += ["agent.params.config.save_frequency=2"]
     (root / "temporary").mkdir()
     env = {**os.environ, "TMPDIR": str(root / "temporary")}
     job = subprocess.Popen(words, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env)
-    until = time.time() + 240
+    STARTED.append(job)
+    end = time.monotonic() + LIMIT_S
     while not list(root.glob("*/*/nn/last_*.pth")):
-        assert job.poll() is None and time.time() < until, job.communicate(timeout=60)
+        if job.poll() is not None or time.monotonic() > end:
+            job.kill()
+            raise AssertionError(job.communicate())
         time.sleep(0.2)
-    children = psutil.Process(job.pid).children(recursive=True)
-    return job, {p.environ()["RANK"]: p for p in children if "RANK" in p.environ()}
+    return job, {rank: one for one in psutil.Process(job.pid).children() if (rank := rank_of(one)) is not None}
 
 
 def test_a_training_of_which_one_process_dies_ends_in_a_line(tmp_path: Path) -> None:
     job, processes = begun(tmp_path)
-    started = time.time()
     processes["1"].kill()
-    _, err = job.communicate(timeout=120)
-    assert time.time() - started < 60
+    _, err = job.communicate(timeout=LIMIT_S)
     said = [line for line in err.splitlines() if "Warp CUDA warning" not in line]
     assert job.returncode == 1 and len(said) == 1, err
     assert "process 1 of this training was ended by SIGKILL" in said[0] and str(tmp_path) in said[0]
     newest = max(tmp_path.glob("*/*/nn/last_*.pth"), key=lambda path: path.stat().st_mtime_ns)
     assert read_checkpoint(newest)["epoch"] >= 2
     assert not list((tmp_path / "temporary").glob("cartpole_lab*"))
-    assert not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in processes.values())
+    assert len(processes) == 2 and not still_at_work(processes.values())
 
 
 def test_the_cause_is_told_and_not_what_followed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -185,7 +225,7 @@ def test_the_cause_is_told_and_not_what_followed(tmp_path: Path, capsys: pytest.
 def test_ctrl_c_ends_all_processes_with_what_they_have_learned(tmp_path: Path) -> None:
     job, _ = begun(tmp_path)
     job.send_signal(signal.SIGINT)
-    out, err = job.communicate(timeout=180)
+    out, err = job.communicate(timeout=LIMIT_S)
     assert job.returncode == 130 and "Traceback" not in err, err
     (summary,) = tmp_path.glob("*/*/summary.json")
     numbers = json.loads(summary.read_text())
@@ -201,11 +241,10 @@ def test_ctrl_c_ends_all_processes_with_what_they_have_learned(tmp_path: Path) -
 def test_no_process_goes_on_when_the_command_is_killed(tmp_path: Path) -> None:
     job, processes = begun(tmp_path)
     job.kill()
-    gone, alive = psutil.wait_procs(list(processes.values()), timeout=120)
-    assert not alive and len(gone) == 2
+    assert len(processes) == 2 and not still_at_work(processes.values())
     (summary,) = tmp_path.glob("*/*/summary.json")
     assert json.loads(summary.read_text())["stopped"] == "SIGTERM"
-    job.communicate(timeout=60)
+    job.communicate(timeout=LIMIT_S)
 
 
 @pytest.mark.parametrize(

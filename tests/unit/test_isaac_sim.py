@@ -149,7 +149,7 @@ def test_nothing_can_wait_for_an_answer_while_isaac_sim_starts() -> None:
 ##
 
 
-LONGEST_WAIT_S = 30.0
+LONGEST_WAIT_S = 120.0
 
 
 def on_terminal(site: Path, *words: str, answer: bytes = b"", **env: str) -> tuple[int, str]:
@@ -212,7 +212,7 @@ def test_in_a_kernel_with_an_input_box_the_licence_is_shown_and_nothing_asks(sit
     asked, replies = tmp_path / "asked", []
     install_standin(site)
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(site), str(ROOT)]), "STANDIN_ASKED": str(asked)}
-    manager, client = start_new_kernel(env=environ, cwd=str(tmp_path), startup_timeout=300)
+    manager, client = start_new_kernel(env=environ, cwd=str(tmp_path), startup_timeout=600)
     shown: list[str] = []
     try:
 
@@ -221,7 +221,7 @@ def test_in_a_kernel_with_an_input_box_the_licence_is_shown_and_nothing_asks(sit
 
         code = "from cartpole_lab import train\ntrain(device='cpu', num_envs=4, overrides=['physics=isaacsim_physx'])"
         reply = client.execute_interactive(
-            code, allow_stdin=True, stdin_hook=replies.append, output_hook=look, timeout=300
+            code, allow_stdin=True, stdin_hook=replies.append, output_hook=look, timeout=600
         )
     finally:
         client.stop_channels()
@@ -252,7 +252,10 @@ def test_the_install_advice_resolves() -> None:
     def resolve(*more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([*base, *more], input=wanted, capture_output=True, text=True, timeout=120, check=False)
 
-    plain = resolve()
+    try:
+        plain = resolve()
+    except subprocess.TimeoutExpired:
+        pytest.xfail("the package index gives no answer in two minutes")
     if any(word in plain.stderr for word in ("error sending request", "dns error", "Failed to fetch")):
         pytest.xfail(f"the package index cannot be reached: {plain.stderr.splitlines()[0]}")
     assert plain.returncode != 0 and "urllib3" in plain.stderr, "it resolves now: the override can go"

@@ -10,7 +10,7 @@ ISAACLAB = [sys.executable, "-m", "isaaclab"]
 
 
 def _isaaclab(*words: str, cwd: Path) -> str:
-    done = subprocess.run([*ISAACLAB, *words], cwd=cwd, capture_output=True, text=True, timeout=300)
+    done = subprocess.run([*ISAACLAB, *words], cwd=cwd, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     return done.stdout
 

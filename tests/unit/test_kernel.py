@@ -120,7 +120,7 @@ def run_cells(jupyter_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[o
         for name, value in env.items():
             monkeypatch.setenv(name, value)
         kernel.install(accept_eula=accept_eula)
-        manager, client = start_new_kernel(kernel_name=kernel.KERNEL_NAME, startup_timeout=60)
+        manager, client = start_new_kernel(kernel_name=kernel.KERNEL_NAME, startup_timeout=600)
         managers.append((manager, client))
         results = []
         for cell in cells:
@@ -134,7 +134,7 @@ def run_cells(jupyter_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[o
                 elif message["msg_type"] == "error":
                     errors.append((content["ename"], content["evalue"]))
 
-            client.execute_interactive(cell, timeout=120, output_hook=hook)
+            client.execute_interactive(cell, timeout=600, output_hook=hook)
             results.append(("".join(printed), errors))
         return results
 

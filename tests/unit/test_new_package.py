@@ -78,7 +78,7 @@ def played_until_stopped(python: Path, cwd: Path, *words: str) -> str:
             said += line
             if "Policy playback is running" in line:
                 process.send_signal(signal.SIGINT)
-                said += process.communicate(timeout=180)[0]
+                said += process.communicate(timeout=600)[0]
                 break
     assert "Policy playback is running" in said, said[-3000:]
     return next(line for line in said.splitlines() if "Loading model checkpoint from" in line)

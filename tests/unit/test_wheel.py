@@ -39,7 +39,7 @@ def test_the_wheel_trains_from_an_empty_folder(wheel: Path, tmp_path: Path) -> N
     env = {**os.environ, "PYTHONPATH": str(site)}
     words = "train --num_envs 32 --max_iterations 1 --eval_interval 0 --device cpu"
     code = f"import cartpole_lab.cli as c; print(c.__file__); raise SystemExit(c.main({words.split()!r}))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=work, env=env, capture_output=True, text=True, timeout=300)
+    done = subprocess.run([sys.executable, "-c", code], cwd=work, env=env, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr[-2000:]
     assert str(site) in done.stdout.splitlines()[0]
     summary = json.loads(next(work.glob("logs/rl_games/cartpole/*/summary.json")).read_text())
