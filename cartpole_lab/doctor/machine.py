@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import platform
 import re
 import shutil
@@ -15,6 +14,7 @@ from typing import Any
 
 from cartpole_lab.doctor.check import INSTALL, Check, version_of
 from cartpole_lab.session import kernel_cache
+from cartpole_lab.session.surroundings import cores, left_out
 
 
 def python() -> Iterable[Check]:
@@ -30,8 +30,7 @@ def python() -> Iterable[Check]:
 
 
 def machine() -> Iterable[Check]:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    found = f"{platform.system()} {platform.machine()}, {cores} CPU core(s) for this process"
+    found = f"{platform.system()} {platform.machine()}, {cores()} CPU core(s) for this process"
     name, libc = platform.libc_ver() if sys.platform == "linux" else ("", "")
     if sys.platform == "darwin":
         fix = "use a Linux machine: omniverseclient, which Isaac Lab 3.0.0 needs, has no wheel for macOS"
@@ -45,8 +44,6 @@ def machine() -> Iterable[Check]:
 
 def surroundings() -> Iterable[Check]:
     """What other Pythons on this machine have put in this one's way; it was left out when this process began."""
-    from cartpole_lab.session.surroundings import left_out
-
     for entry, why in left_out.items():
         yield Check(
             "Other Python",

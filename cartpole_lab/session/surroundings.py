@@ -1,8 +1,8 @@
-"""What surrounds the process: packages of another Python on its path, and a cache folder that cannot be written.
+"""What surrounds the process: its cores, packages of another Python on its path, a cache folder that cannot be written.
 
-Both come from outside and both end in errors that name something else: a ``PYTHONPATH`` made for ROS brings another
-NumPy, a machine without a writable home stops Warp in the middle of an import. Standard library only: this runs before
-anything else is imported.
+The last two come from outside and both end in errors that name something else: a ``PYTHONPATH`` made for ROS brings
+another NumPy, a machine without a writable home stops Warp in the middle of an import. Standard library only: this runs
+before anything else is imported.
 """
 
 from __future__ import annotations
@@ -26,6 +26,11 @@ _HOMES = ("MPLCONFIGDIR", "IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR"
 
 left_out: dict[str, str] = {}
 """What this process has left out so far, as :func:`foreign_packages` describes it."""
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def foreign_packages() -> dict[str, str]:

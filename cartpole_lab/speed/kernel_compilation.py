@@ -12,7 +12,6 @@ import contextlib
 import hashlib
 import importlib
 import importlib.metadata
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,6 +21,8 @@ from typing import Any
 import numpy as np
 import warp as wp
 from warp._src.context import Module
+
+from cartpole_lab.session.surroundings import cores
 
 SECONDS = 15
 """What a first compilation takes on two cores, roughly; printed so that nobody thinks it hangs."""
@@ -51,7 +52,7 @@ class Ahead:
 
     def __init__(self) -> None:
         self._cpu = wp.get_device("cpu")
-        self._pool = ThreadPoolExecutor(max_workers=max(1, (os.cpu_count() or 1) - 1))
+        self._pool = ThreadPoolExecutor(max_workers=max(1, cores() - 1))
         self._waiting: dict[Module, Future] = {}
         self._load = Module.load
 

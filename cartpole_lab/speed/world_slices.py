@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import warp as wp
 
-from .forked_process import cores
+from cartpole_lab.session.surroundings import cores
 
 MIN_WORLDS_PER_THREAD = 128
 """With fewer worlds, waking a thread costs about as much as it saves."""

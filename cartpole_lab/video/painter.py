@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import newton
 import numpy as np
 import warp as wp
+
+from cartpole_lab.session.surroundings import cores
 
 if TYPE_CHECKING:
     from isaaclab_newton.renderers.newton_warp_renderer import RenderData
@@ -37,7 +38,7 @@ class Painter:
         self._renderer, self._light = renderer, light
         self.width, self.height = data.width, data.height
         self._clear = newton.sensors.SensorTiledCamera.ClearData(clear_color=data.clear_color)
-        self._shares = os.cpu_count() or 1
+        self._shares = cores()
         self._threads = ThreadPoolExecutor(self._shares)
         pose = data.camera_transforms.numpy()[0, 0]
         self._eye = pose[:3]
@@ -119,16 +120,7 @@ class Painter:
         )
 
     def _trace(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Colour of what rays through points of the picture meet.
-
-        A launch on a CPU keeps one core busy, so the rays are dealt out, one share for each core.
-
-        Args:
-            x, y: Points on the picture [px], shape ``(n,)``; a pixel's middle is its index.
-
-        Returns:
-            Shape ``(n, 3)``, uint8.
-        """
+        """Colour of what rays through points ``(n,)`` [px] meet, ``(n, 3)``; each core traces a share of them."""
         ahead = np.empty((len(x), 3), dtype=np.float32)
         ahead[:, 0] = x + (0.5 - self.width / 2)
         ahead[:, 1] = (self.height / 2 - 0.5) - y

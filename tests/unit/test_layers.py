@@ -26,8 +26,8 @@ FLOORS = (
     ("teaching",),
 )
 """Rooms and single modules from the ground up; each uses only what stands before it, or beside it."""
-SPEED_USES = {"errors", "shortcuts", "session.held_output", "session.object_graph"}
-"""What ``speed`` may use: to complain, to read its switch, to say a line, to set state aside."""
+SPEED_USES = {"errors", "shortcuts", "session.held_output", "session.object_graph", "session.surroundings"}
+"""What ``speed`` may use: to complain, to read its switch, to say a line, to set state aside, to count cores."""
 ONLY_NAMED = {"session.object_kinds"}
 """Modules whose texts name others to leave their objects alone; they import nothing."""
 PRIVATE = {
