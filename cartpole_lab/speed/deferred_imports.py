@@ -1,8 +1,7 @@
 """Modules that are left out while packages are imported, until something needs them.
 
-PyTorch, Newton and Isaac Lab import much that a cart-pole never uses: rules for compilers, controllers, windows.
-Everything here is imported later, by whoever asks for it first. :mod:`.unread_kernels` and :mod:`.unwritten_methods`
-do the same for what is declared in a module.
+PyTorch and Newton import much that a cart-pole never uses: rules for compilers, controllers, windows. Everything here
+is imported later, by whoever asks for it first. :mod:`.unread_kernels` does the same for what a module declares.
 """
 
 from __future__ import annotations
@@ -32,46 +31,10 @@ class Later(types.ModuleType):
         return importlib.import_module(self.__name__)
 
 
-class LaterClass:
-    """Stands for a class of such a module until it is called, derived from or compared with."""
-
-    def __init__(self, module: Later, name: str) -> None:
-        self._module, self._name = module, name
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._itself()(*args, **kwargs)
-
-    def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type, ...]:
-        return (self._itself(),)
-
-    def __instancecheck__(self, instance: Any) -> bool:
-        return isinstance(instance, self._itself())
-
-    def __subclasscheck__(self, subclass: type) -> bool:
-        return issubclass(subclass, self._itself())
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._itself(), name)
-
-    def _itself(self) -> type:
-        return getattr(self._module._itself(), self._name)
-
-
-def _locks() -> Later:
-    """Stands for ``filelock``: from its import on, Python would tell it of every file, import and call that it audits.
-
-    Isaac Lab names its class at the top of two modules, and locks a file when it downloads one.
-    """
-    module = Later("filelock")
-    module.__path__ = []  # asked of every package in whose name something is imported
-    module.FileLock = LaterClass(module, "FileLock")  # type: ignore[attr-defined]
-    return module
-
-
 @contextlib.contextmanager
 def unseen_modules() -> Iterator[None]:
     """Let packages name modules in the block that they use on rare occasions, if at all."""
-    stand_ins = [Later("newton.controllers"), Later("newton.viewer"), _locks()]
+    stand_ins = [Later("newton.controllers"), Later("newton.viewer")]
     stand_ins = [module for module in stand_ins if module.__name__ not in sys.modules]
     sys.modules.update((module.__name__, module) for module in stand_ins)
     try:

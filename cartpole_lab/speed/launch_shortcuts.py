@@ -1,20 +1,15 @@
-"""Shortcuts past checks that Warp and Isaac Lab repeat at every call on a CPU. The numbers stay the same.
+"""A shortcut past checks that Warp repeats at every launch on a CPU. The numbers stay the same.
 
 A step of an environment issues a dozen small kernel launches from Python, a reset ten more. ``warp.launch`` looks at
 every argument in some ten ways before it hands over an address, which takes several times longer than the kernel
 itself. Here Warp does all of that for the first launch of a kernel. Later launches write what changed since the one
-before, and whatever they do not recognise goes to Warp. A copy of a whole array goes the same short way.
-
-Isaac Lab asks of every tensor of indices whether it equals ``slice(None)``. It never does, and PyTorch takes as long
-over the answer as a small kernel. Its action terms call a method that is deprecated, and are told so at every step.
+before, and whatever they do not recognise goes to Warp.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
-import types
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -147,14 +142,7 @@ class _Plan:
 
 @contextlib.contextmanager
 def shortcuts() -> Iterator[None]:
-    """Take the shortcuts in the block: on a CPU, with Newton."""
-    with _quick_launches(), _quick_copies(), _quick_indices(), _said_once():
-        yield
-
-
-@contextlib.contextmanager
-def _quick_launches() -> Iterator[None]:
-    """Make plain launches on a CPU quick."""
+    """Make plain launches on a CPU quick in the block."""
     wp.init()
     original, runtime, settings = wp.launch, context.runtime, vars(wp.config)
     plans: dict[wp.Kernel, _Plan] = {}
@@ -188,69 +176,3 @@ def _quick_launches() -> Iterator[None]:
         yield
     finally:
         wp.launch = original
-
-
-@contextlib.contextmanager
-def _quick_copies() -> Iterator[None]:
-    """Copy the whole of one array into another of its kind without Warp's questions about devices and strides."""
-    original, runtime = wp.array.assign, context.runtime
-
-    def assign(self: wp.array, src: Any) -> None:
-        plain = (
-            type(src) is wp.array
-            and src.dtype is self.dtype
-            and src.shape == self.shape
-            and src.is_contiguous
-            and self.is_contiguous
-            and src.device.is_cpu
-            and self.device.is_cpu
-            and src.grad is None
-            and src.ptr is not None
-        )
-        if plain and runtime.tape is None and runtime._apic_capture is None:
-            ctypes.memmove(self.ptr, src.ptr, src.shape[0] * src.strides[0])
-        else:
-            original(self, src)
-
-    wp.array.assign = assign
-    try:
-        yield
-    finally:
-        wp.array.assign = original
-
-
-@contextlib.contextmanager
-def _quick_indices() -> Iterator[None]:
-    """Let a tensor know without a search that it is not a slice."""
-
-    def shortened(compare: Callable) -> Callable:
-        # What PyTorch answers too, after it has tried each of its overloads.
-        return lambda self, other: NotImplemented if type(other) is slice else compare(self, other)
-
-    names = "__eq__", "__ne__"
-    for name in names:
-        setattr(torch.Tensor, name, shortened(getattr(torch.Tensor, name)))
-    try:
-        yield
-    finally:
-        for name in names:
-            delattr(torch.Tensor, name)  # inherited from PyTorch's C++ class
-
-
-@contextlib.contextmanager
-def _said_once() -> Iterator[None]:
-    """Let articulations say a thing once, not at every step: Python takes long to find out that nobody listens."""
-    from isaaclab.assets.articulation import base_articulation
-
-    said: set[str] = set()
-
-    def warn(message: str, category: type[Warning] | None = None, stacklevel: int = 1, **more: Any) -> None:
-        if message not in said:
-            warnings.warn(message, category, stacklevel=stacklevel + 1, **more)
-            said.add(message)
-
-    base_articulation.warnings = types.SimpleNamespace(warn=warn)
-    try:
-        yield
-    finally:
-        base_articulation.warnings = warnings

@@ -17,14 +17,9 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from cartpole_lab.speed.deferred_imports import (
-    Later,
-    import_torch,
-    unseen_modules,
-)
+from cartpole_lab.speed.deferred_imports import Later, import_torch, unseen_modules
 from cartpole_lab.speed.switch import on
 from cartpole_lab.speed.unread_kernels import unread_kernels
-from cartpole_lab.speed.unwritten_methods import unwritten_methods
 
 _frozen = False
 _quick = False
@@ -53,12 +48,7 @@ def quick_imports() -> Iterator[None]:
     try:
         with contextlib.ExitStack() as stack:
             # in this order: a piece looks at its hosts, which imports them
-            before_torch: tuple[tuple[str, Callable[[], Any]], ...] = (
-                ("paused_collector", paused_collector),
-                ("unwritten_methods", unwritten_methods),
-                ("unseen_modules", unseen_modules),
-            )
-            for name, piece in before_torch:
+            for name, piece in (("paused_collector", paused_collector), ("unseen_modules", unseen_modules)):
                 if on(name):
                     stack.enter_context(piece())
             if on("torch_rules") and import_torch() and on("paused_collector"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import os
 import subprocess
 import sys
@@ -15,7 +14,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from cartpole_lab.session.env import close_env, load_cfg, make_env
+from cartpole_lab.session.configs import load_cfg
+from cartpole_lab.session.env import close_env, make_env
 from cartpole_lab.speed.startup import paused_collector
 
 pytestmark = pytest.mark.usefixtures("speed_on")
@@ -97,6 +97,7 @@ def test_what_is_compiled_ahead_is_what_a_launch_uses(tmp_path: Path) -> None:
 def test_a_module_that_somebody_needs_is_compiled_once_and_there(monkeypatch: pytest.MonkeyPatch) -> None:
     from warp._src.context import Module
 
+    from cartpole_lab.speed import kernel_compilation
     from cartpole_lab.speed.kernel_compilation import Ahead
 
     compiled: list[tuple[str, bool]] = []
@@ -111,7 +112,7 @@ def test_a_module_that_somebody_needs_is_compiled_once_and_there(monkeypatch: py
             go_on.set()
 
     monkeypatch.setattr(Module, "load", load)
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(kernel_compilation, "cores", lambda: 2)
     first, needed, last = (Module(name, None) for name in ("first", "needed", "last"))
     with pytest.raises(KeyError), Ahead() as ahead:
         ahead.add(first, needed, last)
@@ -327,76 +328,6 @@ def test_what_is_imported_is_set_aside_only_before_an_environment_and_only_where
     )
 
 
-def test_methods_that_a_dataclass_writes_later_are_those_it_writes_at_once() -> None:
-    import_all = (
-        "import dataclasses, hashlib, inspect, json, sys\n"
-        "from cartpole_lab.speed.startup import quick_imports\n"
-        "def load():\n"
-        "    import cartpole_lab.tasks.cartpole_env_cfg, isaaclab.envs, isaaclab_tasks, torch.export\n"
-    )
-    tell = (
-        "def told(cls, name):\n"
-        "    method = inspect.unwrap(getattr(cls, name))\n"
-        "    method = getattr(method, '_written', lambda: method)()\n"
-        "    code = method.__code__\n"
-        "    return [str(inspect.signature(method)), method.__qualname__, code.co_code.hex(), code.co_names]\n"
-        "classes = {}\n"
-        "for module in list(sys.modules.values()):\n"
-        "    for cls in list(vars(module).values()):\n"
-        "        if isinstance(cls, type) and '__dataclass_fields__' in vars(cls):\n"
-        "            names = [name for name in ('__init__', '__repr__', '__eq__') if callable(vars(cls).get(name))]\n"
-        "            if cls.__module__.partition('.')[0] in ('isaaclab', 'isaaclab_newton', 'cartpole_lab', 'torch'):\n"
-        "                classes[cls.__module__ + '.' + cls.__qualname__] = [told(cls, name) for name in names]\n"
-        "print(json.dumps(classes))\n"
-    )
-    answers = []
-    for block in ("load()\n", "with quick_imports(): load()\n"):
-        code = import_all + block + tell
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        answers.append(json.loads(done.stdout.splitlines()[-1]))
-    plain, quick = answers
-    assert len(plain) > 200 and plain == {name: quick[name] for name in plain}
-
-
-def test_a_method_is_written_at_the_first_look_and_stays() -> None:
-    run_fresh(
-        "import dataclasses, inspect\n"
-        "from dataclasses import dataclass, field\n"
-        "from cartpole_lab.speed.startup import quick_imports\n"
-        "with quick_imports(), quick_imports():\n"
-        "    @dataclass(frozen=True, order=True)\n"
-        "    class Point:\n"
-        "        'A point.'\n"
-        "        x: int\n"
-        "        y: list = field(default_factory=list, hash=False)\n"
-        "    @dataclass(slots=True)\n"
-        "    class Tree:\n"
-        "        'A tree.'\n"
-        "        child: 'Tree | None' = None\n"
-        "    class Oak(Tree):\n"
-        "        def __init__(self):\n"
-        "            super().__init__(child=None)\n"
-        "assert type(vars(Point)['__init__']).__name__ == '_Unwritten'\n"
-        "a, b = Point(1), Point(2, [3])\n"
-        "assert type(vars(Point)['__init__']) is type(run := lambda: None)\n"
-        "assert a == Point(1) != b and a < b <= b and hash(a) == hash(Point(1))\n"
-        "assert repr(b) == 'Point(x=2, y=[3])' and Point.__init__.__qualname__ == 'Point.__init__'\n"
-        "assert str(inspect.signature(Point)).startswith('(x: ')\n"
-        "try:\n"
-        "    a.x = 3\n"
-        "    raise AssertionError('it is frozen')\n"
-        "except dataclasses.FrozenInstanceError:\n"
-        "    pass\n"
-        "tree = Tree()\n"
-        "tree.child = tree\n"
-        "assert repr(tree) == 'Tree(child=...)' and repr(Oak()) == 'Oak(child=None)'\n"
-        "@dataclass\n"
-        "class After:\n"
-        "    x: int\n"
-        "assert type(vars(After)['__init__']) is type(run)\n"
-    )
-
-
 def test_modules_that_were_only_named_are_there_when_they_are_used() -> None:
     run_fresh(
         "import sys\n"
@@ -404,43 +335,12 @@ def test_modules_that_were_only_named_are_there_when_they_are_used() -> None:
         "with quick_imports():\n"
         "    import isaaclab_tasks\n"
         "    import_simulator(newton=True)\n"
-        "assert not {'filelock', 'newton.viewer', 'newton.controllers'} & set(sys.modules)\n"
+        "assert not {'newton.viewer', 'newton.controllers'} & set(sys.modules)\n"
         "import newton, newton.controllers\n"
         "assert newton.viewer.ViewerNull.__module__.startswith('newton.')\n"
         "from newton.viewer import ViewerNull\n"
         "assert sys.modules['newton.viewer'].__file__ and newton.viewer.ViewerNull is ViewerNull\n"
         "assert newton.controllers.ControllerBase\n"
-    )
-
-
-def test_a_lock_that_was_only_named_locks_and_can_be_derived_from(tmp_path: Path) -> None:
-    run_fresh(
-        "import sys\n"
-        "from cartpole_lab.speed.startup import quick_imports\n"
-        "with quick_imports():\n"
-        "    from isaaclab.utils import assets\n"
-        "    assert 'filelock' not in sys.modules or not getattr(sys.modules['filelock'], '__file__', None)\n"
-        "assert 'filelock' not in sys.modules\n"
-        "class Mine(assets.FileLock):\n"
-        "    pass\n"
-        "import filelock\n"
-        "from torch.utils._filelock import FileLock as Torchs\n"
-        "assert filelock.__file__ and Mine.__mro__[1] is filelock.FileLock and issubclass(Torchs, filelock.FileLock)\n"
-        f"with assets.FileLock({str(tmp_path / 'one.lock')!r}) as lock:\n"
-        "    assert lock.is_locked and isinstance(lock, assets.FileLock) and not isinstance(1, assets.FileLock)\n"
-        "assert issubclass(Mine, assets.FileLock) and assets.FileLock.__name__ == filelock.FileLock.__name__\n"
-    )
-
-
-def test_a_lock_that_others_derive_from_while_it_is_only_named_is_the_real_one() -> None:
-    run_fresh(
-        "from cartpole_lab.speed.startup import quick_imports\n"
-        "with quick_imports():\n"
-        "    from isaaclab.utils import assets\n"
-        "    from torch.utils._filelock import FileLock\n"
-        "    from filelock import Timeout\n"
-        "import filelock\n"
-        "assert issubclass(FileLock, filelock.FileLock) and Timeout is filelock.Timeout\n"
     )
 
 
