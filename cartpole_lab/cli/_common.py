@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import re
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -74,9 +75,9 @@ def named(args: argparse.Namespace, overrides: list[str]) -> Named:
     shortcuts.gpu(args.device)
     with shortcuts.imports(), quietly():
         from cartpole_lab.policies.selectors import find_checkpoint
-        from cartpole_lab.session.env import check_task, configure
+        from cartpole_lab.session.configs import configure
         from cartpole_lab.session.env_settings import describe, differences, record
-        from cartpole_lab.session.task_lookup import is_task
+        from cartpole_lab.session.task_lookup import check_task, is_task
 
         task = check_task(args.task) if args.task else None
         checkpoint = find_checkpoint(
@@ -93,20 +94,15 @@ def named(args: argparse.Namespace, overrides: list[str]) -> Named:
         return Named(checkpoint, task_or_cfg, trained, now)
 
 
-def film(
-    checkpoint: Checkpoint,
-    *,
-    task_or_cfg: Any = None,
-    device: str | None,
-    overrides: list[str],
-    out: str | None = None,
-    force: bool = False,
-    seconds: float = 5.0,
-    num_envs: int = 9,
-    seed: int = 7,
-) -> Path:
-    """Film a checkpoint, by default into its run's folder under a name that says which and is free; after a training
-    one episode."""
+def film(checkpoint: Checkpoint, *, out: str | None = None, force: bool = False, **shot: Any) -> Path:
+    """Film a checkpoint, by default into its run's folder under a name that says which and is free.
+
+    Args:
+        checkpoint: What to film.
+        out: File to write.
+        force: Whether a file that is there may be replaced.
+        **shot: Handed to :func:`cartpole_lab.record_video`.
+    """
     from cartpole_lab.files import check_target, free_name
     from cartpole_lab.video.film import film_name, record_video
 
@@ -114,17 +110,7 @@ def film(
         path = check_target(film_name(out), overwrite=force, keep=checkpoint.path)
     else:
         path = free_name(_film_of(checkpoint), ".png")
-    return record_video(
-        checkpoint,
-        path,
-        task_or_cfg=task_or_cfg,
-        seconds=seconds,
-        num_envs=num_envs,
-        seed=seed,
-        device=device,
-        overrides=overrides,
-        overwrite=force,
-    )
+    return record_video(checkpoint, path, overwrite=force, **shot)
 
 
 def _film_of(checkpoint: Checkpoint) -> Path:
@@ -154,6 +140,12 @@ def process_start() -> float:
         return start
     except Exception:  # a convenience: without it the clock starts here
         return time.time()
+
+
+def show(rows: Iterable[tuple[str, Any]], width: int = 14) -> None:
+    """Print rows of a name and a value; paths as seen from here."""
+    for name, value in rows:
+        print(f"{name:<{width}}{short(value)}")
 
 
 def short(path: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from cartpole_lab.cli._common import add_checkpoint, add_task, named
+from cartpole_lab.cli._common import add_checkpoint, add_task, named, show
 
 HELP = "measure a checkpoint over fresh episodes"
 TAKES_OVERRIDES = True
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, overrides: list[str]) -> int:
     """Measure a checkpoint and print the verdict. The exit code is 1 if an episode held what is not a number."""
     from cartpole_lab.evaluation import EPISODES, evaluate
-    from cartpole_lab.session.env import check_num_envs
+    from cartpole_lab.session.configs import check_num_envs
 
     episodes = EPISODES if args.episodes is None else check_num_envs(args.episodes, "episodes")
     what = named(args, overrides)
@@ -42,6 +42,5 @@ def run(args: argparse.Namespace, overrides: list[str]) -> int:
         print(json.dumps({**head, **result.as_dict(), **settings}, indent=2, allow_nan=False))
     else:
         print(f"{result.table()}\n")
-        for name, value in what.rows("evaluated"):
-            print(f"{name:<16}{value}")
+        show(what.rows("evaluated"), width=16)
     return 1 if result.nan_share else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from cartpole_lab.cli._common import add_checkpoint, add_task, film, named, short
+from cartpole_lab.cli._common import add_checkpoint, add_task, film, named, show
 
 HELP = "film a checkpoint"
 TAKES_OVERRIDES = True
@@ -37,6 +37,5 @@ def run(args: argparse.Namespace, overrides: list[str]) -> int:
         num_envs=args.num_envs,
         seed=args.seed,
     )
-    for name, value in (("film", shot), ("poster", shot.with_suffix(".png")), *what.rows("played")):
-        print(f"{name:<16}{short(value)}")
+    show([("film", shot), ("poster", shot.with_suffix(".png")), *what.rows("played")], width=16)
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from cartpole_lab.cli._common import short
+from cartpole_lab.cli._common import short, show
 from cartpole_lab.errors import UserError
 from cartpole_lab.training.options import TrainOptions, add_flags, from_args
 from cartpole_lab.training.sweep.options import NOT_FOR_TRIALS, SweepOptions, check_extra
@@ -45,8 +45,7 @@ def run(args: argparse.Namespace, overrides: list[str]) -> int:
         ("report", done.report),
         ("curves", f"tensorboard --logdir {short(done.folder / 'runs')}"),
     ]
-    for name, value in rows:
-        print(f"{name:<14}{short(value)}")
+    show(rows)
     for name, reason in done.lost.items():
         print(f"\ntrial {name} was given up: {reason}", file=sys.stderr)
     if done.failed or done.unfinished:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cartpole_lab import shortcuts
-from cartpole_lab.cli._common import film, process_start, short
+from cartpole_lab.cli._common import film, process_start, short, show
 from cartpole_lab.training.distributed import launched, rank, started_by_torchrun
 from cartpole_lab.training.option_checks import check_options
 from cartpole_lab.training.options import TrainOptions, add_flags, from_args
@@ -59,8 +59,7 @@ def _show(done: TrainingRun, shot: Path | None) -> None:
         ("numbers", done.log_dir / "summary.json"),
         *([("film", shot)] if shot else []),
     ]
-    for name, value in rows:
-        print(f"{name:<14}{short(value)}")
+    show(rows)
 
 
 def _verdict(done: TrainingRun, options: TrainOptions) -> int:
@@ -80,4 +79,4 @@ def _verdict(done: TrainingRun, options: TrainOptions) -> int:
 def _film(options: TrainOptions, path: Path) -> Path:
     from cartpole_lab.policies.checkpoint import open_checkpoint
 
-    return film(open_checkpoint(path), device=options.device, overrides=[])
+    return film(open_checkpoint(path), device=options.device, seconds=5.0, num_envs=9)  # one episode

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cartpole_lab import shortcuts as switches
 from cartpole_lab.doctor import imports
-from cartpole_lab.doctor.check import INSTALL, Check, version_of
+from cartpole_lab.doctor.check import INSTALL, Check, Status, version_of
 from cartpole_lab.doctor.machine import requirements
 
 
@@ -19,30 +19,24 @@ def packages_import() -> Iterable[Check]:
     return ()
 
 
+def _import(thing: str, name: str, found: str, needed: str, fix: str, *, optional: bool = True) -> Check:
+    """The line of what works where a thing of :data:`imports.EACH` imports."""
+    wrong = imports.why_not(thing)
+    missing: Status = "optional" if optional else "broken"
+    return Check(name, missing if wrong else "ok", wrong or found, needed, fix if wrong else "")
+
+
 def physics() -> Iterable[Check]:
-    wrong = imports.why_not("newton")
-    yield Check(
-        "physics=newton_mjwarp",
-        "broken" if wrong else "ok",
-        wrong or f"newton {version_of('newton')}, CPU and CUDA",
-        "every lesson: this is the default",
-        INSTALL if wrong else "",
-    )
-    wrong = imports.why_not("ovphysx")
-    fix = 'pip install "isaaclab[ovphysx]==3.0.0"' if wrong and sys.platform != "darwin" else ""
-    found = wrong or f"ovphysx {version_of('ovphysx')}"
-    yield Check("physics=ovphysx", "optional" if wrong else "ok", found, "the lesson's comparison with PhysX", fix)
+    found, needed = f"newton {version_of('newton')}, CPU and CUDA", "every lesson: this is the default"
+    yield _import("newton", "physics=newton_mjwarp", found, needed, INSTALL, optional=False)
+    fix = 'pip install "isaaclab[ovphysx]==3.0.0"' if sys.platform != "darwin" else ""
+    found = f"ovphysx {version_of('ovphysx')}"
+    yield _import("ovphysx", "physics=ovphysx", found, "the lesson's comparison with PhysX", fix)
 
 
 def renderers() -> Iterable[Check]:
-    wrong = imports.why_not("newton_renderer")
-    yield Check(
-        "renderer=newton_renderer",
-        "broken" if wrong else "ok",
-        wrong or "Newton Warp, CPU and CUDA",
-        "videos and the camera tasks",
-        INSTALL if wrong else "",
-    )
+    found, needed = "Newton Warp, CPU and CUDA", "videos and the camera tasks"
+    yield _import("newton_renderer", "renderer=newton_renderer", found, needed, INSTALL, optional=False)
 
 
 def shortcuts() -> Iterable[Check]:
@@ -83,14 +77,8 @@ def libraries() -> Iterable[Check]:
 
 def features() -> Iterable[Check]:
     for task, package in (("ResNet18", "torchvision"), ("TheiaTiny", "transformers")):
-        wrong = imports.why_not(package)
-        yield Check(
-            f"{task} features",
-            "optional" if wrong else "ok",
-            wrong or f"{package} {version_of(package)}",
-            f"Isaac-Cartpole-RGB-{task}-v0",
-            f"pip install {package}" if wrong else "",
-        )
+        found, needed = f"{package} {version_of(package)}", f"Isaac-Cartpole-RGB-{task}-v0"
+        yield _import(package, f"{task} features", found, needed, f"pip install {package}")
 
 
 def video() -> Iterable[Check]:

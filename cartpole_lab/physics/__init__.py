@@ -2,11 +2,14 @@
 # Copyright (c) 2026, the Cartpole Lab developers.
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""On what the task runs: the physics presets, under Isaac Lab's own names."""
+"""On what the task runs: the physics presets, under Isaac Lab's own names, and whether they are installed."""
 
 from __future__ import annotations
 
-from cartpole_lab import shortcuts
+import importlib.util
+from typing import Any
+
+from cartpole_lab import isaac_sim, shortcuts
 
 with shortcuts.imports():
     from isaaclab.utils import configclass
@@ -15,7 +18,7 @@ with shortcuts.imports():
     from isaaclab_physx.physics import PhysxCfg
     from isaaclab_tasks.utils import PresetCfg
 
-from cartpole_lab.physics.availability import PhysicsUnavailable, check_available
+from cartpole_lab.errors import PhysicsUnavailable
 
 __all__ = ["CartpolePhysicsCfg", "PhysicsUnavailable", "check_available"]
 
@@ -41,3 +44,22 @@ class CartpolePhysicsCfg(PresetCfg):
         num_substeps=1,
     )
     default: NewtonCfg = newton_mjwarp
+
+
+def check_available(physics: Any) -> None:
+    """Return if the physics config can run here.
+
+    Args:
+        physics: Resolved physics config, such as ``cfg.sim.physics``.
+
+    Raises:
+        PhysicsUnavailable: Isaac Sim or ovphysx is missing; the message names what to install.
+    """
+    kinds = [kind.__name__ for kind in type(physics).__mro__]
+    if "PhysxCfg" in kinds:
+        isaac_sim.check(["physics=isaacsim_physx"])
+    if "OvPhysxCfg" in kinds and importlib.util.find_spec("ovphysx") is None:
+        raise PhysicsUnavailable(
+            "physics=ovphysx is not installed: "
+            'pip install "isaaclab[ovphysx]==3.0.0" (Linux and Windows), or choose physics=newton_mjwarp'
+        )

@@ -23,35 +23,25 @@ from cartpole_lab.tasks.agents import make_known
 
 ALGORITHM = "a2c_continuous"
 MODELS = ("continuous_a2c", "continuous_a2c_logstd")
-ACTIVATIONS: dict[str, dict[str, type[nn.Module]]] = {
-    "rsl_rl": {
-        "elu": nn.ELU,
-        "selu": nn.SELU,
-        "relu": nn.ReLU,
-        "crelu": nn.CELU,
-        "lrelu": nn.LeakyReLU,
-        "tanh": nn.Tanh,
-        "sigmoid": nn.Sigmoid,
-        "softplus": nn.Softplus,
-        "gelu": nn.GELU,
-        "swish": nn.SiLU,
-        "mish": nn.Mish,
-        "identity": nn.Identity,
-    },
-    "skrl": {
-        "elu": nn.ELU,
-        "leaky_relu": nn.LeakyReLU,
-        "relu": nn.ReLU,
-        "selu": nn.SELU,
-        "sigmoid": nn.Sigmoid,
-        "softplus": nn.Softplus,
-        "softsign": nn.Softsign,
-        "tanh": nn.Tanh,
-    },
-    "sb3": {
-        name: getattr(nn, name)
-        for name in ("ELU", "SELU", "ReLU", "LeakyReLU", "CELU", "Tanh", "Sigmoid", "Softplus", "GELU", "SiLU", "Mish")
-    },
+
+
+def _classes(pairs: str) -> dict[str, type[nn.Module]]:
+    """PyTorch's activations by the names of a library, from ``name=Class`` with blanks between them."""
+    return {name: getattr(nn, kind) for name, kind in (pair.split("=") for pair in pairs.split())}
+
+
+ACTIVATIONS = {
+    "rsl_rl": _classes(
+        "elu=ELU selu=SELU relu=ReLU crelu=CELU lrelu=LeakyReLU tanh=Tanh sigmoid=Sigmoid softplus=Softplus gelu=GELU "
+        "swish=SiLU mish=Mish identity=Identity"
+    ),
+    "skrl": _classes(
+        "elu=ELU leaky_relu=LeakyReLU relu=ReLU selu=SELU sigmoid=Sigmoid softplus=Softplus softsign=Softsign tanh=Tanh"
+    ),
+    "sb3": _classes(
+        "ELU=ELU SELU=SELU ReLU=ReLU LeakyReLU=LeakyReLU CELU=CELU Tanh=Tanh Sigmoid=Sigmoid Softplus=Softplus "
+        "GELU=GELU SiLU=SiLU Mish=Mish"
+    ),
 }
 """Activations that the settings of each library may name, with what it makes of them."""
 

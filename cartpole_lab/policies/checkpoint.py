@@ -17,7 +17,6 @@ from typing import Any
 import torch
 
 from cartpole_lab.errors import UserError
-from cartpole_lab.files import write_whole
 from cartpole_lab.policies.from_json import read_weights
 from cartpole_lab.policies.meaning import Meaning, meaning_beside
 from cartpole_lab.session.env_settings import EnvSettings
@@ -139,12 +138,6 @@ def with_meaning(data: bytes, meaning: Meaning) -> bytes:
     with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(f"{root}{MEMBER}", meaning.encoded)
     return buffer.getvalue()
-
-
-def seal(path: str | Path, meaning: Meaning) -> Path:
-    """Put what a library's checkpoint means into its file, whole or not at all."""
-    path = Path(path)
-    return write_whole(path, with_meaning(path.read_bytes(), meaning))
 
 
 def _read(path: Path) -> tuple[str, dict[str, Any], bytes | None]:

@@ -119,7 +119,7 @@ def meaning_beside(path: Path, library: str, given: Path | None, task: str | Non
         raise UserError(f"agent_cfg {str(file)!r} is not a file, expected the agent.yaml of a run")
     try:
         settings = safe_yaml(file.read_text(encoding="utf-8"))
-        manifest = _manifest(folders[0]) if folders else {}
+        manifest = (read_json(folders[0] / "run.json") if folders else None) or {}
         values = _env_values(folders[0]) if folders else {}
     except (OSError, UnicodeError, UserError) as error:
         raise UserError(f"settings {str(file)!r} beside the checkpoint cannot be read: {error}") from error
@@ -137,12 +137,13 @@ def meaning_beside(path: Path, library: str, given: Path | None, task: str | Non
     return Meaning(library, str(agent or f"{library}_cfg_entry_point"), dict(settings), env)
 
 
-def _manifest(folder: Path) -> Mapping[str, Any]:
+def read_json(file: Path) -> dict[str, Any] | None:
+    """The object in a JSON file; None where there is none to read."""
     try:
-        manifest = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return manifest if isinstance(manifest, Mapping) else {}
+        data = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None  # a pipe would be waited for
+    except (OSError, ValueError, RecursionError):
+        return None
+    return data if isinstance(data, dict) else None
 
 
 def _env_values(folder: Path) -> dict[str, Any]:

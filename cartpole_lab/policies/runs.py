@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from cartpole_lab.errors import UserError
 from cartpole_lab.files import read_arrays, real, write_whole
 from cartpole_lab.policies.checkpoint import Checkpoint, open_checkpoint
-from cartpole_lab.policies.meaning import safe_yaml
+from cartpole_lab.policies.meaning import read_json, safe_yaml
 
 if TYPE_CHECKING:
     import numpy as np
@@ -118,7 +118,7 @@ class Run:
     @property
     def summary(self) -> dict[str, Any] | None:
         """The numbers of ``summary.json``; None if the training did not come to its end."""
-        return self._json("summary.json")
+        return read_json(self.log_dir / "summary.json")
 
     @property
     def curve(self) -> dict[str, np.ndarray] | None:
@@ -215,7 +215,7 @@ class Run:
         write_whole(self.log_dir / RECORD, json.dumps(record, indent=2, allow_nan=False) + "\n")
 
     def _record(self) -> dict[str, Any]:
-        record = self._json(RECORD) or {}
+        record = read_json(self.log_dir / RECORD) or {}
         saved = record.get("saved")
         entries = saved if isinstance(saved, list) else []
         record["saved"] = [e for e in entries if isinstance(e, dict) and isinstance(e.get("file"), str)]
@@ -228,16 +228,6 @@ class Run:
             return path if real(path).is_relative_to(self.log_dir) and path.is_file() else None
         except (OSError, TypeError, ValueError):  # too long, no text, a zero in it
             return None
-
-    def _json(self, name: str) -> dict[str, Any] | None:
-        try:
-            file = self.log_dir / name
-            data = (
-                json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
-            )  # a pipe would be waited for
-        except (OSError, ValueError, RecursionError):
-            return None
-        return data if isinstance(data, dict) else None
 
     def _settings(self, name: str) -> dict[str, Any]:
         file = self.log_dir / "params" / f"{name}.yaml"

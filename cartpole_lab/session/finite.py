@@ -200,16 +200,9 @@ def check_update(
             why = f"the update of epoch {epoch} has spoilt the network: lower the learning rate"
             raise NotFinite(f"the {name} loss", None, number, step, why)
     for name, weight in weights:
-        if weight.is_floating_point() and not math.isfinite(float(weight.detach().sum())) and not _all_finite(weight):
+        if not weight.is_floating_point() or math.isfinite(float(weight.detach().sum())):
+            continue
+        if not bool(torch.isfinite(weight).all()):
             value = float(weight[~torch.isfinite(weight)].flatten()[0])
-            raise NotFinite(
-                f"the weight {name}",
-                None,
-                value,
-                step,
-                f"the update of epoch {epoch} has spoilt it: lower the learning rate",
-            )
-
-
-def _all_finite(values: torch.Tensor) -> bool:
-    return bool(torch.isfinite(values).all())
+            why = f"the update of epoch {epoch} has spoilt it: lower the learning rate"
+            raise NotFinite(f"the weight {name}", None, value, step, why)

@@ -7,7 +7,6 @@ number ("the longer run is worse") is checked by :func:`claims`.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -61,19 +60,3 @@ def count(number: float, noun: str, plural: str | None = None) -> str:
     if whole == 0:
         return f"no {noun}"
     return f"{whole:,} {noun if whole == 1 else plural or noun + 's'}"
-
-
-def in_a_hundred(share: float, noun: str = "cart") -> str:
-    """A share in words that stay true when it is tiny: ``7 carts in a hundred``, ``fewer than 1 cart in a hundred``.
-
-    Args:
-        share: Between 0 and 1.
-        noun: What is counted, in the singular.
-    """
-    if not 0.0 <= share <= 1.0 or math.isnan(share):
-        raise ValueError(f"share is {share}, expected a number between 0 and 1")
-    if share == 0.0:
-        return f"no {noun}"
-    if share < 0.005:
-        return f"fewer than 1 {noun} in a hundred"
-    return f"{count(100 * share, noun)} in a hundred"

@@ -22,15 +22,15 @@ from cartpole_lab.evaluation_result import Evaluation
 from cartpole_lab.files import output_in, real
 from cartpole_lab.policies.checkpoint import Checkpoint
 from cartpole_lab.policies.meaning import Meaning
-from cartpole_lab.policies.selectors import find_checkpoint
-from cartpole_lab.session.env import DEFAULT_TASK, close_env, configure, open_env
+from cartpole_lab.session.configs import configure
+from cartpole_lab.session.env import close_env, open_env
 from cartpole_lab.session.env_settings import EnvSettings, plain, record
 from cartpole_lab.session.finite import guarded
-from cartpole_lab.session.held_output import announce, quietly
-from cartpole_lab.session.task_lookup import check_task, is_task
+from cartpole_lab.session.held_output import quietly
+from cartpole_lab.session.task_lookup import DEFAULT_TASK, is_task
 from cartpole_lab.tasks.success import check_judged
 from cartpole_lab.training import signals
-from cartpole_lab.training.libraries import LIBRARIES, check_library
+from cartpole_lab.training.libraries import check_library
 from cartpole_lab.training.library_watch import Learner, LibraryWatch
 from cartpole_lab.training.options import RUNS, VERDICT_SEED, TrainOptions
 from cartpole_lab.training.progress import EpochInfo, ProgressLine
@@ -42,6 +42,7 @@ from cartpole_lab.training.run_folder import (
     prepare_env_cfg,
     preset_overrides,
     record_clips,
+    start_of,
     track,
     write_params,
 )
@@ -130,7 +131,7 @@ def settle(
     Raises:
         UserError: Something asked for can't be done.
     """
-    start = _start(options, library, task_or_cfg, _root(options, library))
+    start = start_of(options, task_or_cfg, _root(options, library))
     wanted = DEFAULT_TASK if task_or_cfg is None else task_or_cfg
     if start is not None and (task_or_cfg is None or is_task(task_or_cfg, start.env.task)):
         wanted = start.env
@@ -230,17 +231,3 @@ def _judge(watch: LibraryWatch, filmed: Any, task: str, cfg: Any, options: Train
 def _seed(asked: int | None, settings: Any) -> int:
     own = settings["seed"] if isinstance(settings, dict) else settings.seed
     return int(own if asked is None else random.randint(0, 10000) if asked == -1 else asked)
-
-
-def _start(options: TrainOptions, library: str, task_or_cfg: Any, root: Path) -> Checkpoint | None:
-    """The checkpoint to go on from, read and checked before anything is written."""
-    if options.checkpoint is None:
-        return None
-    task = check_task(task_or_cfg) if isinstance(task_or_cfg, str) else None
-    start = find_checkpoint(options.checkpoint, log_root=root, task=task, library=library, say=announce)
-    if start.library != library:
-        raise UserError(
-            f"checkpoint {str(start.path)!r} was written by {LIBRARIES.get(start.library, start.library)}: go on from "
-            f"it with --rl_library {start.library}"
-        )
-    return start

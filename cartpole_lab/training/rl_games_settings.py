@@ -11,13 +11,12 @@ from cartpole_lab.errors import UserError
 from cartpole_lab.files import check_name
 from cartpole_lab.policies.builders import check_rl_games
 from cartpole_lab.policies.checkpoint import Checkpoint
-from cartpole_lab.policies.selectors import find_checkpoint
-from cartpole_lab.session.env import DEFAULT_AGENT, DEFAULT_TASK, configure
-from cartpole_lab.session.held_output import announce
+from cartpole_lab.session.configs import DEFAULT_AGENT, configure
 from cartpole_lab.session.overrides import apply_overrides, parse_overrides
-from cartpole_lab.session.task_lookup import check_task, is_task
+from cartpole_lab.session.task_lookup import DEFAULT_TASK, is_task
 from cartpole_lab.tasks.success import check_judged
 from cartpole_lab.training.options import TrainOptions
+from cartpole_lab.training.run_folder import start_of
 
 
 def settle(
@@ -48,7 +47,7 @@ def settle(
     config["print_stats"] = False  # the progress line says it
     params.setdefault("torch_threads", 0)  # as the session set them: rl-games would take all cores
     if options.max_iterations is not None:
-        config["max_epochs"] = _check_epochs(options.max_iterations)
+        config["max_epochs"] = options.max_iterations
     _check_names(config)
     check_rl_games(params)
     _check_minibatch(config)
@@ -58,25 +57,10 @@ def settle(
 
 
 def _resume_from(options: TrainOptions, task_or_cfg: Any) -> Checkpoint | None:
-    """The checkpoint to go on from, read and checked before anything is written.
-
-    Raises:
-        UserError: There is none, or it holds too little to go on from.
-    """
-    if options.checkpoint is None:
-        return None
-    start = find_checkpoint(
-        options.checkpoint,
-        log_root=options.log_root,
-        task=check_task(task_or_cfg) if isinstance(task_or_cfg, str) else None,
-        agent=options.agent,
-        library="rl_games",
-        say=announce,
-    )
-    if start.library != "rl_games":
-        raise UserError(f"checkpoint {str(start.path)!r} is one of {start.library}: rl_games cannot go on from it")
-    missing = [name for name in ("epoch", "frame", "optimizer") if name not in start.state]
-    if missing:
+    """The checkpoint to go on from, if it holds enough."""
+    start = start_of(options, task_or_cfg, options.log_root, options.agent)
+    missing = [name for name in ("epoch", "frame", "optimizer") if start is not None and name not in start.state]
+    if start is not None and missing:
         raise UserError(f"checkpoint {str(start.path)!r} has no {' and no '.join(missing)}: it can act, not go on")
     return start
 
@@ -84,16 +68,7 @@ def _resume_from(options: TrainOptions, task_or_cfg: Any) -> Checkpoint | None:
 def _settings_of(
     options: TrainOptions, task_or_cfg: Any, agent_cfg: dict[str, Any] | None, start: Checkpoint | None
 ) -> tuple[str, Any, str, dict[str, Any]]:
-    """Task, environment config, agent entry point and agent settings of a training.
-
-    A training that goes on takes those of its checkpoint; what was asked for comes on top.
-
-    Args:
-        options: What the training was told.
-        task_or_cfg: Registered id or config, None if nobody named any.
-        agent_cfg: Agent settings of the user's own.
-        start: The checkpoint to go on from.
-    """
+    """Task, environment config, agent entry point and agent settings: a checkpoint's, what was asked for on top."""
     asked: dict[str, Any] = {"device": options.device, "num_envs": options.num_envs, "overrides": options.overrides}
     if start is None:
         agent = options.agent or DEFAULT_AGENT
@@ -115,11 +90,7 @@ def _settings_of(
 
 
 def _with_overrides(start: Checkpoint, overrides: Sequence[str]) -> dict[str, Any]:
-    """Agent settings of a checkpoint with overrides such as ``agent.params.config.gamma=0.98`` on top.
-
-    Raises:
-        UserError: The agent has no such setting.
-    """
+    """Agent settings of a checkpoint with overrides such as ``agent.params.config.gamma=0.98`` on top."""
     agent_cfg = copy.deepcopy(dict(start.meaning.agent_cfg))
     for name in ("train_dir", "full_experiment_name"):  # of the run that recorded them
         agent_cfg.get("params", {}).get("config", {}).pop(name, None)
@@ -128,23 +99,8 @@ def _with_overrides(start: Checkpoint, overrides: Sequence[str]) -> dict[str, An
     return agent_cfg
 
 
-def _check_epochs(max_iterations: int) -> int:
-    """Return a number of epochs.
-
-    Raises:
-        UserError: It isn't positive.
-    """
-    if max_iterations < 1:
-        raise UserError(f"max_iterations is {max_iterations}, expected a positive number of epochs")
-    return max_iterations
-
-
 def _check_minibatch(config: dict[str, Any]) -> None:
-    """See that rl-games can cut an epoch into equal minibatches.
-
-    Raises:
-        UserError: It can't; names the numbers, and one that fits.
-    """
+    """See that rl-games can cut an epoch into equal minibatches."""
     envs, horizon = config["num_actors"], config["horizon_length"]
     size = config.get("minibatch_size", envs * config.get("minibatch_size_per_env", 0))
     if size < 1 or (envs * horizon) % size:
@@ -155,11 +111,7 @@ def _check_minibatch(config: dict[str, Any]) -> None:
 
 
 def _check_names(config: dict[str, Any]) -> None:
-    """See that what an agent calls itself can name a folder and files below ``--log_root``, and nothing elsewhere.
-
-    Raises:
-        UserError: It cannot.
-    """
+    """See that what an agent calls itself can name a folder and files below ``--log_root``, and nothing elsewhere."""
     check_name(config.get("name"), "agent.params.config.name")
     if config.get("full_experiment_name"):
         check_name(config["full_experiment_name"], "agent.params.config.full_experiment_name")

@@ -10,8 +10,12 @@ from typing import Any
 from cartpole_lab.errors import UserError
 from cartpole_lab.files import check_name, write_whole
 from cartpole_lab.policies.checkpoint import Checkpoint
-from cartpole_lab.session.env import default_presets, has_camera
+from cartpole_lab.policies.selectors import find_checkpoint
+from cartpole_lab.session.configs import default_presets, has_camera
 from cartpole_lab.session.env_settings import EnvSettings, check_sizes, plain
+from cartpole_lab.session.held_output import announce
+from cartpole_lab.session.task_lookup import check_task
+from cartpole_lab.training.libraries import LIBRARIES
 from cartpole_lab.training.options import TrainOptions
 
 
@@ -20,6 +24,29 @@ def physics_name(physics: Any) -> str:
     names = {"NewtonCfg": "newton_mjwarp", "PhysxCfg": "isaacsim_physx"}
     kinds = [kind.__name__ for kind in type(physics).__mro__]
     return "ovphysx" if "OvPhysxCfg" in kinds else next((names[k] for k in kinds if k in names), kinds[0])
+
+
+def start_of(options: TrainOptions, task_or_cfg: Any, root: str | Path, agent: str | None = None) -> Checkpoint | None:
+    """The checkpoint to go on from, read and checked before anything is written; None for a training from nothing.
+
+    Args:
+        options: What the training is told.
+        task_or_cfg: Registered id or config, None if nobody named any.
+        root: Folder of the runs.
+        agent: Entry point that a run found by a word must have trained; None for any.
+
+    Raises:
+        UserError: There is none, or it is one of another library.
+    """
+    if options.checkpoint is None:
+        return None
+    task, library = check_task(task_or_cfg) if isinstance(task_or_cfg, str) else None, options.rl_library
+    found = {"task": task, "agent": agent, "library": library}
+    start = find_checkpoint(options.checkpoint, log_root=root, say=announce, **found)
+    if (by := start.library) != library:
+        hint = f"go on from it with --rl_library {by}" if by in LIBRARIES else "it can act, not go on"
+        raise UserError(f"checkpoint {str(start.path)!r} was written by {LIBRARIES.get(by, by)}: {hint}")
+    return start
 
 
 def check_start(start: Checkpoint | None, env: Any, log_dir: Path) -> None:

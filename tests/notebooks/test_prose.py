@@ -17,7 +17,7 @@ from bookbuild.prose import unfounded_numbers
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from cartpole_lab.teaching.narration import CLAIMS_MIME, claims, count, in_a_hundred
+from cartpole_lab.teaching.narration import CLAIMS_MIME, claims, count
 
 CODE = "steps = 600\nband = (-0.25 * math.pi, 0.25 * math.pi)\nshare = 0.995\nwords = 'train --num_envs 128'\n"
 SOURCES = dataclasses.replace(
@@ -146,9 +146,6 @@ def test_claims_tell_the_reader_and_the_build(capsys: pytest.CaptureFixture[str]
 
 def test_counts_read_well() -> None:
     assert [count(n, "cart") for n in (0, 1, 7, 1024)] == ["no cart", "1 cart", "7 carts", "1,024 carts"]
-    assert in_a_hundred(0.07) == "7 carts in a hundred" and in_a_hundred(0.001) == "fewer than 1 cart in a hundred"
-    with pytest.raises(ValueError, match="between 0 and 1"):
-        in_a_hundred(7.0)
 
 
 def test_the_page_adds_the_seconds_of_its_own_run() -> None:

@@ -17,13 +17,12 @@ import numpy as np
 import pytest
 import torch
 
-from cartpole_lab import evaluate
+from cartpole_lab import evaluate, session
 from cartpole_lab.errors import UserError
 from cartpole_lab.policies import builders, load_policy, open_checkpoint
-from cartpole_lab.policies.checkpoint import packed, seal
+from cartpole_lab.policies.checkpoint import packed, with_meaning
 from cartpole_lab.policies.export import export_onnx, export_weights
 from cartpole_lab.policies.meaning import Meaning
-from cartpole_lab.session import env as session
 from cartpole_lab.session.env_settings import EnvSettings, changes, plain, rebuild, record
 from cartpole_lab.training.checkpoints import Keeper, keeping
 
@@ -82,6 +81,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no limit": ({"env": {"clip_actions": float("inf")}}, "clip_actions"),
     "sees the critic's": ({"env": {"obs_groups": {"obs": ["critic"]}}}, "obs_groups"),
 }
+
+
+def seal(path: Path, meaning: Meaning) -> None:
+    path.write_bytes(with_meaning(path.read_bytes(), meaning))
 
 
 def six_numbers() -> Any:

@@ -13,21 +13,8 @@ The same object lives in JupyterLab and in a rendered page; where neither runs, 
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from cartpole_lab.lazy_names import lazy_names
 
-if TYPE_CHECKING:
-    from cartpole_lab.teaching.widgets.playground import Playground
-    from cartpole_lab.teaching.widgets.policy_map import PolicyMap
-    from cartpole_lab.teaching.widgets.reward_mixer import RewardMixer
-    from cartpole_lab.teaching.widgets.trainer import Trainer
-
-__all__ = ["Playground", "PolicyMap", "RewardMixer", "Trainer"]
-_HOMES = {"Playground": "playground", "PolicyMap": "policy_map", "RewardMixer": "reward_mixer", "Trainer": "trainer"}
-
-
-def __getattr__(name: str) -> Any:
-    """Import a widget when it is first asked for, so that importing the package stays cheap."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}, expected one of {', '.join(__all__)}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+_HOME = {"Playground": "playground", "PolicyMap": "policy_map", "RewardMixer": "reward_mixer", "Trainer": "trainer"}
+__all__ = list(_HOME)
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

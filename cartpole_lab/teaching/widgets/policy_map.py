@@ -114,8 +114,10 @@ class PolicyMap(LabWidget):
 
         entry = next(p for p in self.policies if p["name"] == self.policy)
         if entry["grid"] is None:
-            observations = _observations(self.angle_max, self.velocity_max, self.cart_pos, self.cart_vel)
-            grid = _forward(entry["weights"], observations).reshape(GRID)
+            from cartpole_lab.policies.from_json import policy_from_weights
+
+            policy, cart = policy_from_weights(entry["weights"]), (self.cart_pos, self.cart_vel)
+            grid = np.asarray(_sample(policy, self.angle_max, self.velocity_max, *cart))
         else:
             grid = np.asarray(entry["grid"])
         figure = Figure(figsize=(6.4, 3.8))
@@ -149,32 +151,18 @@ def _observations(angle_max: float, velocity_max: float, cart_pos: float = 0.0, 
     return np.stack([cart[0], angle.ravel(), cart[1], velocity.ravel()], axis=1)
 
 
-def _forward(weights: Mapping[str, Any], observations: np.ndarray) -> np.ndarray:
-    """Exported weights on observations ``(n, 4)``; actions ``(n,)``."""
-    functions = {"elu": lambda y: np.where(y > 0, y, np.expm1(np.minimum(y, 0))), "tanh": np.tanh}
-    functions["relu"] = lambda y: y.clip(0)
-    x = observations.clip(-weights["observation_clip"], weights["observation_clip"])
-    if norm := weights["normalization"]:
-        x = (x - np.asarray(norm["mean"])) / np.sqrt(np.asarray(norm["var"]) + norm["epsilon"])
-        x = x.clip(-norm["clip"], norm["clip"])
-    for layer in weights["layers"]:
-        x = x @ np.asarray(layer["weight"]).T + np.asarray(layer["bias"])
-        x = functions[layer["activation"]](x) if layer["activation"] else x
-    return x[:, 0].clip(-weights["action_clip"], weights["action_clip"])
-
-
 def _content(policy: Any, angle_max: float, velocity_max: float) -> dict[str, Any]:
     if isinstance(policy, Mapping | str | Path):
         return {"weights": as_weights(policy), "grid": None}
     return {"weights": None, "grid": _sample(policy, angle_max, velocity_max)}
 
 
-def _sample(policy: Callable[[Any], Any], angle_max: float, velocity_max: float) -> list[list[float]]:
-    """A function's actions on the grid, clipped to ±1."""
+def _sample(policy: Callable[[Any], Any], angle_max: float, velocity_max: float, *cart: float) -> list[list[float]]:
+    """A function's actions on the grid, clipped to ±1; ``cart`` is its position and velocity."""
     import torch
 
     with torch.no_grad():
-        observations = torch.from_numpy(_observations(angle_max, velocity_max)).float()
+        observations = torch.from_numpy(_observations(angle_max, velocity_max, *cart)).float()
         return rounded(policy(observations).reshape(GRID).clamp(-1, 1), 3)
 
 

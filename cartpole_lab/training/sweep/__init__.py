@@ -8,15 +8,8 @@ training imports nothing of it, and importing it loads neither Ray nor pandas.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from cartpole_lab.lazy_names import lazy_names
 
 _HOME = {"sweep": "engine", "Sweep": "engine", "SweepOptions": "options"}
-
 __all__ = list(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -19,6 +19,7 @@ from typing import Any
 
 from cartpole_lab.errors import UserError
 from cartpole_lab.session.held_output import quietly
+from cartpole_lab.session.surroundings import cores
 from cartpole_lab.training.sweep.options import SweepOptions
 from cartpole_lab.training.sweep.plan import Plan
 
@@ -50,11 +51,7 @@ _token: list[str] = []
 
 
 def _see_that_somebody_listens(address: str) -> None:
-    """Ask for a connection first: Ray would try for minutes.
-
-    Raises:
-        UserError: There is none at an address that is a host and a port.
-    """
+    """Ask for a connection first, where an address is a host and a port: Ray would try for minutes."""
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit():
         return  # auto, or an address of Ray's client
@@ -67,11 +64,7 @@ def _see_that_somebody_listens(address: str) -> None:
 
 
 def _see_that_ray_can_start_trials() -> None:
-    """On a cluster Ray starts a job's processes by a shell, unquoted, and waits on if that finds none.
-
-    Raises:
-        UserError: A shell reads something else than the path of this environment. Nodes are taken to have the same.
-    """
+    """On a cluster, whose nodes are taken to be alike, Ray starts processes by a shell, unquoted, and waits on."""
     if found := re.search(r"""[\s'"\\$&;|<>()`]""", sys.prefix):
         what = "a blank" if found[0] == " " else repr(found[0])
         raise UserError(
@@ -81,11 +74,7 @@ def _see_that_ray_can_start_trials() -> None:
 
 
 def _choose_who_may_enter(options: SweepOptions) -> None:
-    """Ask for a token, for a Ray of this machine's own. Ray reads that once in a process, when it is imported.
-
-    Raises:
-        UserError: This process has had a Ray of its own, and is to join another.
-    """
+    """Ask for a token, for a Ray of this machine's own. Ray reads that once in a process, when it is imported."""
     if options.address is not None:
         if _token:
             raise UserError(
@@ -265,11 +254,10 @@ def _is_there(pid: int) -> bool:
 
 def _at_once(options: SweepOptions, plan: Plan) -> int:
     """Trials at once on this machine."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if options.at_once is not None:
         return options.at_once
     if plan.device == "cpu":
-        return cores
+        return cores()
     import torch
 
-    return max(1, min(cores, torch.cuda.device_count() * plan.trials_per_gpu))
+    return max(1, min(cores(), torch.cuda.device_count() * plan.trials_per_gpu))

@@ -18,7 +18,7 @@ from cartpole_lab.errors import UserError
 from cartpole_lab.training.progress import ProgressLine
 from cartpole_lab.training.sweep.plan import Plan
 from cartpole_lab.training.sweep.records import Record, read_record, read_records
-from cartpole_lab.training.sweep.words import file_name, label
+from cartpole_lab.training.sweep.words import as_words, file_name, label
 
 LEAST_SPACE = 8 * 2**20
 """Bytes that have to be free for another run's files."""
@@ -147,9 +147,7 @@ class Follower:
             raise UserError(self._no_space()) from error
 
     def _names(self, trial: Any) -> list[str]:
-        from cartpole_lab.training.sweep.trial import as_word
-
-        setting = {name: as_word(value) for name, value in trial.config["setting"].items()}
+        setting = as_words(trial.config["setting"])
         seeds = [trial.config["seed"]] if "seed" in trial.config else trial.config["seeds"]
         return [file_name(setting, seed) for seed in seeds]
 

@@ -143,7 +143,7 @@ def settle(plan: Plan, elsewhere: bool = False) -> Plan:
     """
     _check_shape(plan)
     with shortcuts.imports(), quietly():
-        from cartpole_lab.session.env import check_device
+        from cartpole_lab.session.configs import check_device
 
         device = plan.train.get("device")
         if not (elsewhere and str(device).startswith("cuda")):

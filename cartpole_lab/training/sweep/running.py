@@ -17,7 +17,7 @@ from cartpole_lab.training.sweep.cluster import cluster, environment
 from cartpole_lab.training.sweep.options import SweepOptions
 from cartpole_lab.training.sweep.plan import Plan
 from cartpole_lab.training.sweep.records import STOPPING
-from cartpole_lab.training.sweep.words import file_name
+from cartpole_lab.training.sweep.words import as_words, file_name
 
 STATE = "tune"
 """Folder of a sweep in which Ray Tune keeps its own records."""
@@ -127,10 +127,8 @@ def _at_home(options: SweepOptions) -> Iterator[None]:
 
 
 def _name(trial: Any) -> str:
-    from cartpole_lab.training.sweep.trial import as_word
-
-    setting = {name: as_word(value) for name, value in trial.config["setting"].items()}
-    return file_name(setting, trial.config.get("seed", 0)) if "seed" in trial.config else str(trial.trial_id)
+    config = trial.config
+    return file_name(as_words(config["setting"]), config["seed"]) if "seed" in config else str(trial.trial_id)
 
 
 def _space(plan: Plan, folder: Path) -> dict[str, Any]:

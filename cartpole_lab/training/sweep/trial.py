@@ -26,7 +26,7 @@ from ray import tune
 
 from cartpole_lab.training.sweep.plan import Plan, Setting
 from cartpole_lab.training.sweep.records import STOPPING, Record, read_record
-from cartpole_lab.training.sweep.words import file_name
+from cartpole_lab.training.sweep.words import as_words, file_name
 
 SCORE = "evaluated_return"
 """What Tune compares: the mean return of fresh episodes, under the task's own reward."""
@@ -63,7 +63,7 @@ class Work:
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.plan, self.folder = Plan.from_dict(config["plan"]), Path(config["folder"])
-        self.setting: Setting = {name: as_word(value) for name, value in config["setting"].items()}
+        self.setting: Setting = as_words(config["setting"])
         self.seeds = [config["seed"]] if "seed" in config else list(config["seeds"])
         self._reports: queue.Queue[dict[str, Any] | BaseException] = queue.Queue()
         self._go_on = threading.Semaphore(0)
@@ -111,11 +111,6 @@ class Work:
 def _where() -> dict[str, str]:
     """The machine that this process runs on, by its own name and by Ray's."""
     return {"host": socket.gethostname(), "node": ray.get_runtime_context().get_node_id()}
-
-
-def as_word(value: Any) -> str:
-    """A value that Tune has chosen, as it is written in a word: a drawn number to six digits."""
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def own_return(evaluation: Any) -> float:

@@ -46,13 +46,9 @@ class Axis:
         """Values that stand for all of them in a check: every one, or both ends of a range."""
         return self.values or (self.low, self.high)
 
-    def as_dict(self) -> dict[str, Any]:
-        """The same as plain data."""
-        return {**dataclasses.asdict(self), "values": list(self.values)}
-
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Axis:
-        """The axis that :meth:`as_dict` has described."""
+        """The axis that :meth:`Plan.as_dict` has described."""
         return cls(**{**data, "values": tuple(data["values"])})
 
 
@@ -170,6 +166,11 @@ def label(setting: Mapping[str, str]) -> str:
     """A setting in a few words, such as ``pole_pos.weight=-1``."""
     short = labels(list(setting))
     return ", ".join(f"{short[name]}={value}" for name, value in setting.items()) or "as it is"
+
+
+def as_words(setting: Mapping[str, Any]) -> dict[str, str]:
+    """A setting that Tune has chosen, as it is written in words: drawn numbers to six digits."""
+    return {name: f"{value:.6g}" if isinstance(value, float) else str(value) for name, value in setting.items()}
 
 
 def file_name(setting: Mapping[str, str], seed: int) -> str:
