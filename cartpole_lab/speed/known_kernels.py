@@ -14,12 +14,6 @@ wp.set_module_options({"enable_backward": False})
 
 
 @wp.kernel
-def begin(dones: wp.array[int]):
-    """No episode has ended yet."""
-    dones[0] = 0
-
-
-@wp.kernel
 def process(
     given: wp.array2d[float],
     first: int,
@@ -42,23 +36,25 @@ def process(
 
 @wp.kernel
 def clear(
-    envs: wp.array[int],
+    envs: wp.array[wp.int64],
+    count: wp.array[int],
     before: wp.array2d[float],
     action: wp.array2d[float],
     raw: wp.array2d[float],
     sums: wp.array2d[float],
     length: wp.array[wp.int64],
 ):
-    """What managers forget of environments that restart."""
-    env = envs[wp.tid()]
-    for column in range(action.shape[1]):
-        before[env, column] = 0.0
-        action[env, column] = 0.0
-    for column in range(raw.shape[1]):
-        raw[env, column] = 0.0
-    for column in range(sums.shape[1]):
-        sums[env, column] = 0.0
-    length[env] = wp.int64(0)
+    """What managers forget of the environments that restart, the first so many of ``envs``; one thread does it."""
+    for entry in range(count[0]):
+        env = int(envs[entry])
+        for column in range(action.shape[1]):
+            before[env, column] = 0.0
+            action[env, column] = 0.0
+        for column in range(raw.shape[1]):
+            raw[env, column] = 0.0
+        for column in range(sums.shape[1]):
+            sums[env, column] = 0.0
+        length[env] = wp.int64(0)
 
 
 @wp.kernel
@@ -75,9 +71,14 @@ def end(
     terminated: wp.array[wp.bool],
     term_dones: wp.array2d[wp.bool],
     last_dones: wp.array2d[wp.bool],
-    dones: wp.array[int],
+    over: wp.array[wp.bool],
+    envs: wp.array[wp.int64],
+    count: wp.array[int],
 ):
-    """Termination terms, each an entry of ``kinds``; a row of ``joints`` ends with -1."""
+    """Termination terms, each an entry of ``kinds``; a row of ``joints`` ends with -1.
+
+    Environments that are over are marked, numbered and counted. A CPU takes them in their order.
+    """
     env = wp.tid()
     steps = length[env] + wp.int64(1)
     length[env] = steps
@@ -101,8 +102,9 @@ def end(
         term_dones[env, term] = fired
     truncated[env] = late
     terminated[env] = failed
+    over[env] = late or failed
     if late or failed:
-        dones[0] = 1
+        envs[wp.atomic_add(count, 0, 1)] = wp.int64(env)
         for term in range(kinds.shape[0]):
             last_dones[env, term] = term_dones[env, term]
 
@@ -177,9 +179,10 @@ def observe(
 
 @wp.kernel
 def restart_joint(
-    envs: wp.array[int],
+    envs: wp.array[wp.int64],
+    count: wp.array[int],
     chance: wp.array[float],
-    first: int,
+    event: int,
     joint: int,
     position_span: float,
     position_low: float,
@@ -189,7 +192,7 @@ def restart_joint(
     default_velocity: wp.array2d[float],
     position_limits: wp.array2d[wp.vec2f],
     velocity_limits: wp.array2d[float],
-    now: int,
+    now: wp.array[int],
     last: wp.array[int],
     once: wp.array[wp.bool],
     position: wp.array2d[float],
@@ -197,19 +200,24 @@ def restart_joint(
     previous_velocity: wp.array2d[float],
     acceleration: wp.array2d[float],
 ):
-    """``reset_joints_by_offset`` of one joint, for environments given by number."""
-    entry = wp.tid()
-    env = envs[entry]
-    last[env] = now
-    once[env] = True
-    shift = chance[first + entry] * position_span
-    shift = shift + position_low
-    limits = position_limits[env, joint]
-    position[env, joint] = wp.min(wp.max(default_position[env, joint] + shift, limits[0]), limits[1])
-    shift = chance[first + envs.shape[0] + entry] * velocity_span
-    shift = shift + velocity_low
-    limit = velocity_limits[env, joint]
-    start = wp.min(wp.max(default_velocity[env, joint] + shift, -limit), limit)
-    velocity[env, joint] = start
-    previous_velocity[env, joint] = start
-    acceleration[env, joint] = 0.0
+    """``reset_joints_by_offset`` of one joint, for the first so many of ``envs``; one thread does it.
+
+    The numbers in ``chance`` come in the order in which Isaac Lab draws them: event by event, positions first.
+    """
+    positions = 2 * event * count[0]
+    velocities = positions + count[0]
+    for entry in range(count[0]):
+        env = int(envs[entry])
+        last[env] = now[0]
+        once[env] = True
+        shift = chance[positions + entry] * position_span
+        shift = shift + position_low
+        limits = position_limits[env, joint]
+        position[env, joint] = wp.min(wp.max(default_position[env, joint] + shift, limits[0]), limits[1])
+        shift = chance[velocities + entry] * velocity_span
+        shift = shift + velocity_low
+        limit = velocity_limits[env, joint]
+        start = wp.min(wp.max(default_velocity[env, joint] + shift, -limit), limit)
+        velocity[env, joint] = start
+        previous_velocity[env, joint] = start
+        acceleration[env, joint] = 0.0

@@ -10,9 +10,11 @@ import warp as wp
 from isaaclab.actuators.actuator_pd import ImplicitActuator
 from isaaclab.envs.mdp.actions.joint_actions import JointEffortAction, JointPositionAction, JointVelocityAction
 from isaaclab.managers import ActionManager, EventManager, ObservationManager, RewardManager, TerminationManager
-from torch.utils._python_dispatch import TorchDispatchMode
+from isaaclab_newton.physics import NewtonManager
 
 from .known_terms import KnownTerms, NotKnown
+from .launch_recorder import NoTorch, record
+from .step_replay import NewtonReplayManager
 from .watched_values import WatchedValues
 
 _ACTIONS = (JointEffortAction, JointPositionAction, JointVelocityAction)
@@ -64,7 +66,8 @@ class Recording:
         for term, processed in self.acts:  # Isaac Lab binds it anew at every step; recorded is this one
             term._processed_actions = processed
         known = KnownTerms(env, self.robot)
-        self.any_done, self.clear = known.any_done, known.clear()
+        self.over, self.envs, self.restarting = known.over, known.envs, known.ended[0]
+        self.count, self.now = known.count.numpy(), known.now.numpy()
         pieces = {
             "process": lambda: known.process(self.action, [processed for _, processed in self.acts]),
             "judge": known.judge,
@@ -72,26 +75,36 @@ class Recording:
             "observe": known.observe,
         }
         process, judge, restart, observe = (self._known(name, make) for name, make in pieces.items())
-        self.restart: Callable[[wp.array, int], None] | None = restart
         if "_reset_idx" in vars(env):
-            self.refused["restart"], self.restart = "env._reset_idx is not Isaac Lab's", None
+            self.refused["restart"] = "env._reset_idx is not Isaac Lab's"
         if env.curriculum_manager.active_terms:
             self.refused["restart"] = f"curriculum {env.curriculum_manager.active_terms[0]}: decides in Python"
-            self.restart = None
         self.ongoing = [f"command {name}" for name in env.command_manager.active_terms]
         self.ongoing += [f"event {name}" for name in env.event_manager.active_terms.get("interval", ())]
         if self.ongoing:
             self.refused["ongoing"] = f"{self.ongoing[0]}: works by index"
-        self.processes, self.judges, self.observes = process is not None, judge is not None, observe is not None
+        self.processes, self.judges = process is not None, judge is not None
         self.seen: dict[str, torch.Tensor] = observe[1] if observe else {}
-        self.clears = self.judges and self.observes and not env.command_manager.active_terms
+        self.clears = bool(judge and observe) and not env.command_manager.active_terms
         """Whether kernels forget what managers know of environments that restart."""
         self.reward_names = [f"Episode_Reward/{name}" for name in env.reward_manager._term_names]
-        self.resets = [getattr(env, f"{kind}_manager") for kind in _RESETS]
-        self.begin = _recorded(process, self._act)
-        self.between = _recorded(self._settle, self._act)
-        self.end = _recorded(self._settle, judge, observe[0] if judge and observe else None)
-        self.observe = _recorded(observe[0]) if observe else None
+        kinds = ("event", "termination") if self.clears else _RESETS
+        self.resets = [getattr(env, f"{kind}_manager") for kind in kinds]
+        """Those that are asked to forget environments that restart."""
+        see, decimation = observe and observe[0], env.cfg.decimation
+        begin, between, end = [process, self._act], [self._settle, self._act], [self._settle, judge, judge and see]
+        parts = [begin, *[between] * (decimation - 1), end]
+        if len(self.manager._groups) == 1 and self.manager._epilogue is None:  # no thread but this one has a part in it
+            parts = [[*begin, *[self._simulate, *between] * (decimation - 1), self._simulate, *end]]
+        self.begin, *self.rest = (self._recorded(*part) for part in parts)
+        """A step as one recording, or what precedes its first physics step and what follows each."""
+        self.observe = see and self._recorded(see)
+        self.forward = self._recorded(self._forward)
+        self.chance: torch.Tensor | None = None
+        """Where the random numbers of restarts belong, if kernels restart environments."""
+        if "restart" not in self.refused:
+            launch, self.chance = restart
+            self.restart = self._recorded(launch, known.clear if self.clears else None, see)
         self.physics_dt, self.step_dt = env.physics_dt, env.step_dt
         self.watched = self._watch()
         self.groups = self.manager._groups
@@ -118,6 +131,38 @@ class Recording:
             self.env.scene.update(dt=self.env.physics_dt)
         finally:
             data._sim_timestamp, data._joint_acc.timestamp, data._body_com_acc_w.timestamp = clocks
+
+    def _simulate(self) -> None:
+        super(NewtonReplayManager, self.manager)._simulate_physics_only()
+
+    def _forward(self) -> None:
+        """Kinematics of environments that have restarted."""
+        dirty, NewtonManager.kinematics_dirty = NewtonManager.kinematics_dirty, True
+        self.manager.forward()
+        NewtonManager.kinematics_dirty = dirty
+
+    def _recorded(self, *launches: Callable[[], None] | None) -> wp.Graph:
+        """What ``launches`` launch one after the other, recorded without running it."""
+        original, kept = wp.launch, []
+
+        def launch(kernel: Any, dim: Any, inputs: Any = (), outputs: Any = (), **more: Any) -> None:
+            """Warp records its own arrays only."""
+            given = [[wp.from_torch(v) if isinstance(v, torch.Tensor) else v for v in vs] for vs in (inputs, outputs)]
+            kept.append(given)
+            original(kernel, dim, *given, **more)
+
+        def launch_all() -> None:
+            for one in filter(None, launches):
+                one()
+
+        wp.launch = launch
+        try:
+            with NoTorch():
+                graph = record(launch_all, self.manager._solver.mjw_data, 0, self.manager._copies)
+        finally:
+            wp.launch = original
+        graph.kept = kept  # their memory is PyTorch's
+        return graph
 
     def tick(self) -> None:
         """Move the clocks of lazily computed data on by one physics step."""
@@ -245,44 +290,3 @@ def _as_written(owner: Any, cls: type, methods: tuple[str, ...]) -> None:
         function = getattr(method, "__func__", None)
         if function is not vars(cls).get(name) or function.__module__ != cls.__module__:
             raise NotKnown(f"{cls.__name__}: its {name} is not Isaac Lab's")
-
-
-class _NoTorch(TorchDispatchMode):
-    """Refuses every operation of PyTorch but views: it would run once, and not be part of the recording."""
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """PyTorch would ask its compiler to leave this alone, and import it for that: five seconds."""
-        return False
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        schema = func._schema
-        writes = any(argument.alias_info is not None and argument.alias_info.is_write for argument in schema.arguments)
-        if writes or not all(result.alias_info is not None for result in schema.returns):
-            raise NotKnown(f"PyTorch computes {schema.name} where only kernels can be recorded")
-        return func(*args, **(kwargs or {}))
-
-
-def _recorded(*launches: Callable[[], None] | None) -> wp.Graph:
-    """What ``launches`` launch one after the other, recorded without running it."""
-    launch, kept = wp.launch, []
-
-    def of_arrays(values: Any) -> list[Any]:
-        """Warp records its own arrays only."""
-        arrays = [wp.from_torch(value) if isinstance(value, torch.Tensor) else value for value in values]
-        kept.append(arrays)
-        return arrays
-
-    def recorded(kernel: Any, dim: Any, inputs: Any = (), outputs: Any = (), **more: Any) -> None:
-        launch(kernel, dim, of_arrays(inputs), of_arrays(outputs), **more)
-
-    wp.launch = recorded
-    try:
-        with wp.ScopedCapture(device="cpu") as capture, _NoTorch():
-            for one in launches:
-                if one is not None:
-                    one()
-    finally:
-        wp.launch = launch
-    capture.graph.kept = kept  # their memory is PyTorch's
-    return capture.graph

@@ -1,10 +1,9 @@
 """The whole step on a CPU: Isaac Lab's own terms of a cart-pole as kernels, all others as they are written.
 
 With few environments a step on a CPU is some hundred calls of PyTorch and Warp from Python, around a physics step that
-is replayed (:mod:`.step_replay`). Here the same step is a handful of recordings (:mod:`.known_recording`):
-
-* *begin* and *between* process and apply the actions, before the first and before every further physics step;
-* *end* is what Isaac Lab launches after the last one, and the managers' terms as kernels (:mod:`.known_terms`).
+is replayed (:mod:`.step_replay`). Here the same step is one recording, from the actions over physics to the managers'
+terms as kernels (:mod:`.known_recording`, :mod:`.known_terms`). Restarts are another one. Where several threads have a
+share of the worlds, physics is replayed by itself, between recordings of the rest.
 
 A piece with a term that is not known runs as Isaac Lab runs it, between the recordings of the others. A scene that is
 not covered leaves the whole step to Isaac Lab. Everything baked in is compared before each step. Random numbers are
@@ -22,6 +21,7 @@ import torch
 import warp as wp
 from isaaclab.physics import PhysicsManager
 from isaaclab.utils import index_fill_
+from isaaclab_newton.physics import NewtonManager
 
 from .known_recording import Recording, only_robot
 from .known_terms import NotKnown
@@ -40,7 +40,7 @@ class KnownStep:
         say: Is told, once each, which piece runs as Isaac Lab runs it, and why.
     """
 
-    def __init__(self, env: Any, say: Callable[[str], None] = logger.info) -> None:
+    def __init__(self, env: Any, say: Callable[[str], None]) -> None:
         self.env, self.say, self.ordinary = env, say, env.step
         self.manager = env.sim.physics_manager
         self.recording: Recording | None = None
@@ -134,18 +134,10 @@ class KnownStep:
                 term._processed_actions = processed
         else:
             recording.action.copy_(action.detach())
-        for number in range(env.cfg.decimation):
-            env._sim_step_counter += 1
-            wp.capture_launch(recording.between if number else recording.begin)
-            if number:
-                recording.tick()
-            self._physics(recording)
-        wp.capture_launch(recording.end)
-        recording.tick()
+        self._run(recording)
         env.common_step_counter += 1
         self._judge(recording)
-        restarted = bool(recording.any_done[0]) if recording.judges else bool(env.reset_buf.any())
-        if restarted:
+        if restarted := bool(recording.count[0]):
             self._restart(recording)
         if requested := env.sim.consume_reset_request():
             self._reset_the_others()
@@ -158,21 +150,29 @@ class KnownStep:
         if recording.observe is None:
             env.obs_buf = env.observation_manager.compute(update_history=True)
         else:
-            if restarted or requested or recording.ongoing or not recording.judges:
+            again = requested or recording.ongoing or not recording.judges
+            if again or (restarted and recording.chance is None):
                 wp.capture_launch(recording.observe)
             env.obs_buf = {group: seen.clone() for group, seen in recording.seen.items()}
             env.observation_manager._obs_buffer = env.obs_buf
         return env.obs_buf, env.reward_buf, env.reset_terminated, env.reset_time_outs, env.extras
 
-    def _physics(self, recording: Recording) -> None:
-        """``env.sim.step(render=False)``, less what it asks at every step."""
+    def _run(self, recording: Recording) -> None:
+        """Actions, ``env.sim.step(render=False)``, less what it asks at every step, ``scene.update`` and what ends."""
         manager, env = self.manager, self.env
         if manager.kinematics_dirty:
-            manager.forward()
-        manager._run_recording()
-        env.sim._physics_step_count += 1
-        PhysicsManager._sim_time += recording.physics_dt
-        manager._mark_transforms_changed()
+            wp.capture_launch(recording.forward)
+            NewtonManager.kinematics_dirty = False
+        wp.capture_launch(recording.begin)
+        for graph in recording.rest:
+            manager._run_recording()
+            wp.capture_launch(graph)
+        env._sim_step_counter += env.cfg.decimation
+        env.sim._physics_step_count += env.cfg.decimation
+        for _ in range(env.cfg.decimation):
+            PhysicsManager._sim_time += recording.physics_dt
+            manager._mark_transforms_changed()
+            recording.tick()
 
     def _judge(self, recording: Recording) -> None:
         env = self.env
@@ -186,33 +186,37 @@ class KnownStep:
             env.episode_length_buf += 1
             env.reset_buf = ends.compute()
             env.reward_buf = rewards.compute(dt=recording.step_dt)
+            ids = env.reset_buf.nonzero(as_tuple=False).squeeze(-1)
+            recording.over.copy_(env.reset_buf)
+            recording.envs[: len(ids)] = ids
+            recording.count[0] = len(ids)
         env.reset_terminated, env.reset_time_outs = ends.terminated, ends.time_outs
 
     def _restart(self, recording: Recording) -> None:
         """Environments whose episode is over start anew."""
         env = self.env
-        ids = env.reset_buf.nonzero(as_tuple=False).squeeze(-1).int()
+        count = int(recording.count[0])
+        ids = recording.envs[:count].int()
         if env.cfg.compute_final_obs:
             env.extras["final_obs"] = env.observation_manager.compute()
-        if recording.restart is None:
+        if recording.chance is None:
             env._reset_idx(ids)
             return
-        envs = wp.from_torch(ids, dtype=wp.int32)
-        if "reset" in env.event_manager.active_terms:
-            recording.restart(envs, env._sim_step_counter // env.cfg.decimation)
         log: dict[str, Any] = {}
         env.extras["log"] = log
         if recording.clears:
-            rewards = env.reward_manager
-            means = torch.mean(rewards._episode_sum_buf[ids], dim=0) / env.max_episode_length_s
-            recording.clear(envs)
+            means = torch.mean(env.reward_manager._episode_sum_buf[ids], dim=0) / env.max_episode_length_s
             log.update(zip(recording.reward_names, means.unbind(), strict=True))
-            for manager in (env.event_manager, env.termination_manager):  # others have nothing to forget
-                log.update(manager.reset(ids))
-            return
+        if draws := len(recording.chance) // env.num_envs:
+            recording.chance[: draws * count].uniform_()  # the same stream as of one call a quantity
+        recording.now[0] = env._sim_step_counter // env.cfg.decimation
+        wp.capture_launch(recording.restart)
+        if draws:
+            recording.data._reset_pose(env_mask=recording.restarting)
         for manager in recording.resets:
             log.update(manager.reset(ids))
-        index_fill_(env.episode_length_buf, ids, 0)
+        if not recording.clears:
+            index_fill_(env.episode_length_buf, ids, 0)
 
     def _reset_the_others(self) -> None:
         """A viewer asks for a restart of all."""
@@ -223,12 +227,12 @@ class KnownStep:
             env._reset_idx(others)
 
 
-def install(env: Any, say: Callable[[str], None] = logger.info) -> KnownStep | None:
+def install(env: Any, say: Callable[[str], None] | None = None) -> KnownStep | None:
     """Let ``env`` replay the parts of its step whose terms are known.
 
     Args:
         env: The environment, with or without Gymnasium's wrappers.
-        say: Is told which pieces stay as Isaac Lab runs them.
+        say: Is told which pieces stay as Isaac Lab runs them; by default the log is.
 
     Returns:
         What took the place of ``env.step``, or None where the step stays Isaac Lab's.
@@ -247,7 +251,7 @@ def install(env: Any, say: Callable[[str], None] = logger.info) -> KnownStep | N
         return None
     if raw.scene.sensors:
         return None
-    step = KnownStep(raw, say)
+    step = KnownStep(raw, say or logger.info)
     raw.step, raw.close = step, functools.partial(_close, raw)
     return step
 

@@ -36,9 +36,13 @@ class KnownTerms:
     def __init__(self, env: Any, robot: Any) -> None:
         self.env, self.robot, self.data = env, robot, robot.data
         self.name = next(name for name, asset in env.scene.articulations.items() if asset is robot)
-        self.dones = wp.zeros(1, dtype=int, device="cpu")
+        self.over = torch.zeros(env.num_envs, dtype=torch.bool)
         """Whether an episode ended in this step."""
-        self.any_done = self.dones.numpy()
+        self.envs = torch.zeros(env.num_envs, dtype=torch.int64)
+        """Numbers of these environments, first ``count`` of them."""
+        self.count, self.now = torch.zeros(2, 1, dtype=torch.int32)
+        """How many there are, and at which step of the environment."""
+        self.ended = [wp.from_torch(tensor) for tensor in (self.over, self.envs, self.count)]
 
     def joints(self, cfg: Any) -> list[int]:
         """Numbers of the joints that a term's ``asset_cfg`` names.
@@ -65,7 +69,7 @@ class KnownTerms:
                 raise NotKnown(f"action {name}: its clip has no kernel")
             numbers = [first, _number(term._scale), _number(term._offset)]
             tensors = (manager._prev_action, manager._action, term._raw_actions, result)
-            launches.append((result.shape, [wp.from_torch(given), *numbers], list(map(wp.from_torch, tensors))))
+            launches.append((result.shape, [given, *numbers], tensors))
             first += term.action_dim
 
         def launch() -> None:
@@ -74,20 +78,13 @@ class KnownTerms:
 
         return launch
 
-    def clear(self) -> Callable[[wp.array], None]:
-        """What managers forget of environments that restart, given by number."""
-        actions = self.env.action_manager
-        kept = [wp.from_torch(tensor) for tensor in (actions._prev_action, actions._action)]
-        shared = [
-            wp.from_torch(tensor) for tensor in (self.env.reward_manager._episode_sum_buf, self.env.episode_length_buf)
-        ]
-        outputs = [[*kept, wp.from_torch(term._raw_actions), *shared] for term in actions._terms.values()]
-
-        def clear(envs: wp.array) -> None:
-            for arrays in outputs:
-                wp.launch(kernels.clear, dim=len(envs), inputs=[envs], outputs=arrays, device="cpu")
-
-        return clear
+    def clear(self) -> None:
+        """What managers forget of environments that restart."""
+        actions, rewards = self.env.action_manager, self.env.reward_manager
+        for term in actions._terms.values():
+            before, action, sums = actions._prev_action, actions._action, rewards._episode_sum_buf
+            outputs = [before, action, term._raw_actions, sums, self.env.episode_length_buf]
+            wp.launch(kernels.clear, dim=1, inputs=self.ended[1:], outputs=outputs, device="cpu")
 
     def judge(self) -> Callable[[], None]:
         """Terminations and each term's reward.
@@ -103,18 +100,18 @@ class KnownTerms:
         kinds, outs, lows, highs, joints = zip(*end_rows, strict=True)
         reward_kinds, weights, targets, reward_joints = zip(*rows, strict=True)
         names = ("_truncated_buf", "_terminated_buf", "_term_dones", "_last_episode_dones")
-        found = [wp.from_torch(getattr(ends, name)) for name in names]
+        found = [getattr(ends, name) for name in names]
         position, velocity = self.data.joint_pos.warp, self.data.joint_vel.warp
         numbers = [wp.int64(env.max_episode_length), _array(kinds, int), _array(outs, wp.bool)]
         ending = [*numbers, _array(lows, float), _array(highs, float), _rows(joints), position]
-        length = wp.from_torch(env.episode_length_buf)
+        length = env.episode_length_buf
         paid = [_array(reward_kinds, int), _array(weights, float), _array(targets, float), _rows(reward_joints)]
-        step_reward = wp.from_torch(rewards._step_reward)
+        step_reward = rewards._step_reward
 
         def launch() -> None:
             n = env.num_envs
-            wp.launch(kernels.begin, dim=1, outputs=[self.dones], device="cpu")
-            wp.launch(kernels.end, dim=n, inputs=ending, outputs=[length, *found, self.dones], device="cpu")
+            self.ended[-1].zero_()
+            wp.launch(kernels.end, dim=n, inputs=ending, outputs=[length, *found, *self.ended], device="cpu")
             seen = [*paid, position, velocity, found[1]]
             wp.launch(kernels.reward, dim=n, inputs=seen, outputs=[step_reward], device="cpu")
 
@@ -176,7 +173,7 @@ class KnownTerms:
                 data.default_joint_pos.warp,
                 data.default_joint_vel.warp,
             ]
-            launches.append((inputs, [wp.from_torch(seen[group])]))
+            launches.append((inputs, [seen[group]]))
 
         def launch() -> None:
             for inputs, outputs in launches:
@@ -202,8 +199,8 @@ class KnownTerms:
             raise NotKnown(f"{name}: {error}") from error
         return [(joint, cfg.func is mdp.joint_vel_rel) for joint in joints]
 
-    def restart(self) -> Callable[[wp.array, int], None]:
-        """Reset events, for environments given by number, at a step of the environment; random as Isaac Lab's are.
+    def restart(self) -> tuple[Callable[[], None], torch.Tensor]:
+        """Reset events, and where the random numbers belong of which each needs two an environment.
 
         Raises:
             NotKnown: One of the events has no kernel.
@@ -213,24 +210,19 @@ class KnownTerms:
         if data.has_joint_ordering or data._joint_coord_map.required:
             raise NotKnown("joints are in another order than Newton's")
         rows = [self._event(*pair) for pair in _named("event", names, cfgs)]
+        chance = torch.zeros(2 * len(rows) * self.env.num_envs)
+        given = [*self.ended[1:], chance]
         shared = [data.default_joint_pos, data.default_joint_vel, data.soft_joint_pos_limits]
-        inputs = [array.warp for array in shared] + [data.soft_joint_vel_limits.warp]
+        inputs = [array.warp for array in shared] + [data.soft_joint_vel_limits.warp, self.now]
         outputs = [data._sim_bind_joint_pos, data._sim_bind_joint_vel, data._previous_joint_vel, data._joint_acc.data]
-        marks = [
-            [wp.from_torch(events._reset_term_last_triggered_step_id[index]) for index in range(len(rows))],
-            [wp.from_torch(events._reset_term_last_triggered_once[index]) for index in range(len(rows))],
-        ]
+        marks = events._reset_term_last_triggered_step_id, events._reset_term_last_triggered_once
 
-        def restart(envs: wp.array, now: int) -> None:
-            count = len(envs)
-            chance = torch.rand(2 * len(rows) * count)  # the same stream as of one call a quantity
+        def restart() -> None:
             for index, row in enumerate(rows):
-                launch = [envs, chance, 2 * index * count, *row, *inputs, now, marks[0][index], marks[1][index]]
-                wp.launch(kernels.restart_joint, dim=count, inputs=launch, outputs=outputs, device="cpu")
-            if rows:
-                data._reset_pose(env_ids=envs)
+                launch = [*given, index, *row, *inputs, marks[0][index], marks[1][index]]
+                wp.launch(kernels.restart_joint, dim=1, inputs=launch, outputs=outputs, device="cpu")
 
-        return restart
+        return restart, chance
 
     def _event(self, name: str, cfg: Any) -> tuple[int, float, float, float, float]:
         params = cfg.params

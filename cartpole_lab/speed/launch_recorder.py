@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import warp as wp
+from torch.utils._python_dispatch import TorchDispatchMode
 
 NEEDS_CANDIDATES = ("_primitive_narrowphase",)
 """Kernels that do nothing unless the broad phase found a pair (``ncollision``)."""
@@ -53,6 +54,22 @@ class ModuleCopies:
             yield
         finally:
             module.execs = original
+
+
+class NoTorch(TorchDispatchMode):
+    """Refuses every operation of PyTorch but views: it would run once, and not be part of the recording."""
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """PyTorch would ask its compiler to leave this alone, and import it for that: five seconds."""
+        return False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        schema = func._schema
+        writes = any(argument.alias_info is not None and argument.alias_info.is_write for argument in schema.arguments)
+        if writes or not all(result.alias_info is not None for result in schema.returns):
+            raise RuntimeError(f"PyTorch computes {schema.name} where only kernels can be recorded")
+        return func(*args, **(kwargs or {}))
 
 
 def record(launches: Callable[[], None], data: Any, worker: int, copies: ModuleCopies) -> wp.Graph:

@@ -240,6 +240,7 @@ PIECES: dict[str, Piece] = {
                 "_body_com_acc_w _joint_acc _joint_coord_map _previous_joint_vel _reset_pose _sim_bind_joint_pos "
                 "_sim_bind_joint_vel",
             ),
+            *_of("isaaclab_newton.physics:NewtonManager", "_simulate_physics_only forward kinematics_dirty"),
         ),
         needs=("step_replay",),
     ),
