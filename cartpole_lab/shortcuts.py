@@ -81,9 +81,9 @@ def step(env: Any, say: Callable[[str], None]) -> None:
     _shortcut("step", lambda env, say: None)(env, say)
 
 
-def cpu_step(env: Any) -> None:
-    """After an environment is made on a CPU, with Newton."""
-    _shortcut("cpu_step", lambda env: None)(env)
+def cpu_step(env: Any, say: Callable[[str], None] | None) -> None:
+    """After an environment is made on a CPU, with Newton; ``say`` as above, or None to keep it to the log."""
+    _shortcut("cpu_step", lambda env, say: None)(env, say)
 
 
 def newton_manager() -> type:

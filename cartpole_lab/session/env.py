@@ -28,7 +28,7 @@ from cartpole_lab.session.configs import (
     load_cfg,
 )
 from cartpole_lab.session.env_settings import EnvSettings
-from cartpole_lab.session.held_output import announce, quietly
+from cartpole_lab.session.held_output import announce, is_held, quietly
 from cartpole_lab.session.task_lookup import DEFAULT_TASK, check_task
 
 if TYPE_CHECKING:
@@ -76,7 +76,8 @@ def make_env(
         seed: Seed of everything random in the environment.
         overrides: As for :func:`load_cfg`.
         render_mode: Handed to :func:`gymnasium.make`.
-        quiet: Hold back Isaac Lab's start-up report; it is shown in full if something fails.
+        quiet: Hold back Isaac Lab's start-up report, which is shown in full if something fails, and which terms a CPU
+            takes as they are written.
 
     Returns:
         The environment in Gymnasium's wrappers; ``env.unwrapped`` is Isaac Lab's.
@@ -148,7 +149,7 @@ def open_env(
     # and the very first reset would draw every start velocity as zero.
     _env.unwrapped.scene.write_data_to_sim()
     if newton:
-        shortcuts.cpu_step(_env) if on_cpu else shortcuts.step(_env, announce)
+        shortcuts.cpu_step(_env, None if is_held() else announce) if on_cpu else shortcuts.step(_env, announce)
     return _env
 
 

@@ -19,6 +19,11 @@ def announce(line: str) -> None:
     os.write(_real_stderr[-1] if _real_stderr else 2, f"{line}\n".encode())
 
 
+def is_held() -> bool:
+    """Whether :func:`quietly` holds back what is printed now."""
+    return bool(_real_stderr)
+
+
 def _held() -> IO[str]:
     """A file to hold output: in memory where the system can, so that a full disk takes nothing from anybody."""
     if hasattr(os, "memfd_create"):

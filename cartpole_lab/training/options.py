@@ -110,7 +110,7 @@ class TrainOptions:
     visualizer: str | None = option(
         None, "visualizer, such as newton_gl, rerun, viser or kit", group="launcher", flag="--viz"
     )
-    verbose: bool = _switch("show Isaac Lab's whole start-up report", group="launcher")
+    verbose: bool = _switch("show Isaac Lab's whole start-up report, and which terms slow a CPU down", group="launcher")
     overrides: Sequence[str] = option((), "overrides as name=value, such as env.rewards.pole_pos.weight=-2", flag=None)
     progress: bool = option(True, "show a line that follows the training", flag=None)
 

@@ -46,12 +46,16 @@ def side(case: Any, num_envs: int, steps: int, own: bool) -> tuple[list, list, K
     return found, state(env), step
 
 
-@pytest.mark.parametrize(("num_envs", "steps"), [(1, 200), (64, 300), (4096, 36)])
-def test_random_starts_and_everything_left_behind(chance: None, num_envs: int, steps: int) -> None:
+@pytest.mark.parametrize(("num_envs", "steps", "threads"), [(1, 200, "1"), (64, 300, "1"), (4096, 36, "2")])
+def test_random_starts_and_everything_left_behind(
+    chance: None, monkeypatch: pytest.MonkeyPatch, num_envs: int, steps: int, threads: str
+) -> None:
+    monkeypatch.setenv("CARTPOLE_LAB_THREADS", threads)
     case = CASES["default"]
     ordinary, left, _ = side(case, num_envs, steps, own=True)
     known, left_too, step = side(case, num_envs, steps, own=False)
     assert step.replays >= steps - 2 and not step.refused
+    assert len(step.recording.rest) == (2 if threads == "2" else 0), "one thread has one recording for all"
     assert any(bool((row[2] | row[3]).any()) for row in ordinary), "environments restarted"
     assert first_difference(ordinary, known) is None
     assert all(torch.equal(one[4], other[4]) for one, other in zip(ordinary, known, strict=True)), "logs"
@@ -125,6 +129,21 @@ def test_a_recording_made_under_inference_serves_afterwards() -> None:
             env.step(torch.zeros(4, 1))
     env.step(torch.zeros(4, 1, requires_grad=True))
     assert step.recorded == 1 and step.replays > 2
+
+
+def test_who_reads_the_start_up_report_reads_which_term_has_no_kernel(capfd: pytest.CaptureFixture[str]) -> None:
+    from cartpole_lab.session.env import load_cfg, make_env
+
+    cfg, _ = load_cfg(agent=None)
+    CASES["own_reward"].cfg(cfg)
+    for quiet in (False, True):
+        env = make_env(cfg, num_envs=2, device="cpu", quiet=quiet)
+        env.reset()
+        for _ in range(4):
+            env.step(torch.zeros(2, 1))
+        assert env.unwrapped.step.refused
+        found = capfd.readouterr().err.count("judge: reward own: there is no kernel for upright")
+        assert found == (0 if quiet else 1)
 
 
 def test_make_env_takes_it_where_it_is_on(monkeypatch: pytest.MonkeyPatch) -> None:
