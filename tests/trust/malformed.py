@@ -83,13 +83,13 @@ def in_time(seconds: float) -> Iterator[None]:
         raise Hung(f"no answer within {seconds:g} s")
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    faulthandler.dump_traceback_later(5 * seconds, exit=True, file=sys.__stderr__)
+    faulthandler.dump_traceback_later(max(300.0, 5 * seconds), exit=True, file=sys.__stderr__)
     try:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
         yield
     finally:
-        faulthandler.cancel_dump_traceback_later()
         signal.setitimer(signal.ITIMER_REAL, 0)
+        faulthandler.cancel_dump_traceback_later()
         signal.signal(signal.SIGALRM, before)
 
 
