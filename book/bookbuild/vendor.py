@@ -123,6 +123,8 @@ def _npm_pack(npm: str, spec: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         patience = ["--fetch-retries=0", f"--fetch-timeout={1000 * ANSWER_WITHIN_S}", "--prefer-offline"]
         quiet = ["--ignore-scripts", "--loglevel=error", "--no-update-notifier", "--no-fund", "--no-audit"]
+        if not os.access(Path.home(), os.W_OK) and "npm_config_cache" not in os.environ:  # npm gives up without one
+            quiet.append(f"--cache={paths.CACHE / 'npm'}")
         try:
             if not _answered:  # a few hundred bytes: without a network this fails soon, however large the archive
                 _npm([npm, "view", spec, "version", *patience, *quiet], folder, 1.3 * ANSWER_WITHIN_S)

@@ -94,6 +94,16 @@ def test_no_network_is_one_line_soon(empty: Path, registry: str, monkeypatch: py
     assert vendor.vendor_scripts(online=True) is False
 
 
+def test_a_home_that_takes_no_files_keeps_npm_from_nothing(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It asks the registry, and does not give up over a folder below the home."""
+    monkeypatch.delenv("npm_config_cache")
+    monkeypatch.setenv("HOME", "/dev/null/home")
+    monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:9/")
+    with pytest.raises(vendor.NoNetworkError, match="ECONNREFUSED"):
+        vendor.vendor_scripts()
+    assert (paths.CACHE / "npm").is_dir()
+
+
 def test_what_was_fetched_once_is_not_fetched_again(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     good = archive(lib__js=b"good()")
     entry = {"name": "lib", "version": "1.0.0", "integrity": integrity(good), "files": {"lib.js": "widgets/lib.js"}}
