@@ -16,7 +16,8 @@ from cartpole_lab.policies.acting import acting, opened, settings_for
 from cartpole_lab.policies.checkpoint import Checkpoint
 from cartpole_lab.policies.network import Policy
 from cartpole_lab.policies.runs import Run
-from cartpole_lab.session.env import check_num_envs, make_env
+from cartpole_lab.session.configs import check_num_envs
+from cartpole_lab.session.env import make_env
 from cartpole_lab.session.episodes import Round, has_time_out, play_round
 from cartpole_lab.tasks.success import Criterion, criterion_of
 
@@ -41,13 +42,13 @@ def evaluate(
 
     Args:
         policy: A policy, a checkpoint (its path too), or a run (the path of its folder too), which stands for its best.
-        task_or_cfg: Registered id or config, as for :func:`cartpole_lab.session.env.make_env`; by default the task and
+        task_or_cfg: Registered id or config, as for :func:`cartpole_lab.make_env`; by default the task and
             the settings that a checkpoint was trained with, and the cart-pole for any other policy.
         env: A live environment to use instead of making one. It is reset, and left mid-episode.
         episodes: How many episodes to play; by default in as many environments at once.
         seed: Seed of the start states.
         device: Where to simulate.
-        overrides: As for :func:`cartpole_lab.session.env.load_cfg`; they win over what a checkpoint was trained with.
+        overrides: As for :func:`cartpole_lab.load_cfg`; they win over what a checkpoint was trained with.
 
     Returns:
         The measured episodes.

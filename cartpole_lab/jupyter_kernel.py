@@ -188,7 +188,7 @@ def start_isaac_sim(device: str | None = None) -> None:
         nest_asyncio.apply()
     from isaaclab.app import launch_simulation
 
-    from cartpole_lab.session.env import default_device
+    from cartpole_lab.session.configs import default_device
 
     args = {
         "require_kit": True,

@@ -38,7 +38,7 @@ def count(options: TrainOptions) -> tuple[int, bool]:
     Raises:
         UserError: There are fewer GPUs, or nobody has said how many where there are none.
     """
-    from cartpole_lab.session.env import check_device
+    from cartpole_lab.session.configs import check_device
 
     device = check_device(options.device)
     if device == "cpu":

@@ -13,8 +13,8 @@ from cartpole_lab.policies.loading import load_policy
 from cartpole_lab.policies.network import NetworkPolicy, Policy
 from cartpole_lab.policies.runs import Run
 from cartpole_lab.policies.selectors import open_any
-from cartpole_lab.session.env import DEFAULT_TASK
 from cartpole_lab.session.env_settings import check_sizes
+from cartpole_lab.session.task_lookup import DEFAULT_TASK
 
 if TYPE_CHECKING:
     import gymnasium as gym

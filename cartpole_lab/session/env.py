@@ -16,41 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from cartpole_lab import isaac_sim, shortcuts
 from cartpole_lab.errors import UserError
-from cartpole_lab.session.configs import (
-    DEFAULT_AGENT,
-    NUM_ENVS,
-    check_device,
-    check_num_envs,
-    configure,
-    default_device,
-    default_presets,
-    has_camera,
-    load_cfg,
-)
+from cartpole_lab.session.configs import configure, has_camera
 from cartpole_lab.session.env_settings import EnvSettings
 from cartpole_lab.session.held_output import announce, is_held, quietly
-from cartpole_lab.session.task_lookup import DEFAULT_TASK, check_task
+from cartpole_lab.session.task_lookup import DEFAULT_TASK
 
 if TYPE_CHECKING:
     import gymnasium as gym
     from isaaclab.envs import ManagerBasedRLEnvCfg
-
-__all__ = [
-    "DEFAULT_AGENT",
-    "DEFAULT_TASK",
-    "NUM_ENVS",
-    "check_device",
-    "check_num_envs",
-    "check_task",
-    "close_env",
-    "configure",
-    "default_device",
-    "default_presets",
-    "has_camera",
-    "load_cfg",
-    "make_env",
-    "open_env",
-]
 
 _env: gym.Env | None = None
 _simulation = contextlib.ExitStack()

@@ -13,7 +13,8 @@ from cartpole_lab.files import check_target
 from cartpole_lab.policies.acting import acting, opened, settings_for
 from cartpole_lab.policies.checkpoint import Checkpoint
 from cartpole_lab.policies.runs import Run
-from cartpole_lab.session.env import check_device, check_num_envs, configure, make_env
+from cartpole_lab.session.configs import check_device, check_num_envs, configure
+from cartpole_lab.session.env import make_env
 from cartpole_lab.session.env_settings import EnvSettings
 from cartpole_lab.session.held_output import quietly
 from cartpole_lab.video.encoder import write_mp4
@@ -47,7 +48,7 @@ def record_video(
     Args:
         policy: A policy, a checkpoint (its path too), or a run (the path of its folder too), which stands for its best.
         path: The film, an ``.mp4``. A still picture of the same name, ``.png``, is written beside it.
-        task_or_cfg: Registered id or config, as for :func:`cartpole_lab.session.env.make_env`; by default what a
+        task_or_cfg: Registered id or config, as for :func:`cartpole_lab.make_env`; by default what a
             checkpoint was trained with, else the cart-pole.
         seconds: Length of the film [s], in real time.
         width, height: Size of the picture [px]; even numbers.
@@ -55,7 +56,7 @@ def record_video(
         num_envs: Number of cart-poles in the picture.
         seed: Seed of the start states.
         device: Where to simulate and draw.
-        overrides: As for :func:`cartpole_lab.session.env.load_cfg`.
+        overrides: As for :func:`cartpole_lab.load_cfg`.
         overwrite: Whether a film or a picture of that name is replaced.
 
     Returns:

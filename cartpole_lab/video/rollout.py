@@ -181,14 +181,14 @@ def record_rollout(
 
     Args:
         policy: A policy, a checkpoint (its path too), or a run (the path of its folder too), which stands for its best.
-        task_or_cfg: Registered id or config, as for :func:`cartpole_lab.session.env.make_env`; by default what a
+        task_or_cfg: Registered id or config, as for :func:`cartpole_lab.make_env`; by default what a
             checkpoint was trained with, else the cart-pole.
         env: A live environment to use instead of making one. It is reset, and left where the recording ends.
         steps: How long to record; 300 steps are one episode of 5 s.
         num_envs: Number of environments to make, if none is given.
         seed: Seed of the start states.
         device: Where to simulate.
-        overrides: As for :func:`cartpole_lab.session.env.load_cfg`.
+        overrides: As for :func:`cartpole_lab.load_cfg`.
 
     Returns:
         The recording, on the CPU.

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 from cartpole_lab import make_env
-from cartpole_lab.session.env import check_device
+from cartpole_lab.session.configs import check_device
 
 DRY = ("env.observations.policy.image.params.weights=random",)  # as quick as trained weights, and no download
 TASKS = {

@@ -25,7 +25,7 @@ from typing import Any
 import torch
 
 from cartpole_lab import evaluate, load_cfg, train, zero_policy
-from cartpole_lab.session.env import DEFAULT_AGENT, check_device
+from cartpole_lab.session.configs import DEFAULT_AGENT, check_device
 from cartpole_lab.training.progress import EpochInfo
 
 TASK = "Isaac-Cartpole-Depth-v0"

@@ -129,7 +129,7 @@ def physx_import() -> None:
 
 
 def presets() -> None:
-    from cartpole_lab.session.env import load_cfg
+    from cartpole_lab.session.configs import load_cfg
 
     newton, _ = load_cfg("Isaac-Cartpole-v0", overrides=["physics=newton_mjwarp"])
     physx, _ = load_cfg("Isaac-Cartpole-v0", overrides=["physics=ovphysx"])

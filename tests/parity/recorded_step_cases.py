@@ -328,7 +328,8 @@ def still(cfg: Any) -> None:
 
 def make(case: Case, num_envs: int, device: str) -> Any:
     """The environment of a case with Isaac Lab's own step, with a first reset."""
-    from cartpole_lab.session.env import load_cfg, make_env
+    from cartpole_lab.session.configs import load_cfg
+    from cartpole_lab.session.env import make_env
     from cartpole_lab.speed.recorded_step import remove
 
     cfg, _ = load_cfg(agent=None)

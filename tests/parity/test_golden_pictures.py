@@ -18,7 +18,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 from camera_pictures import picture, pose
 
-from cartpole_lab.session import env as session
+from cartpole_lab import session
 
 GOLDEN = Path(__file__).parent / "golden"
 POSES = {"upright": (0.0, 0.0), "left_leaning_right": (0.5, 0.4), "right_fallen_left": (-0.8, -1.3)}

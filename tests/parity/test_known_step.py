@@ -132,7 +132,8 @@ def test_a_recording_made_under_inference_serves_afterwards() -> None:
 
 
 def test_who_reads_the_start_up_report_reads_which_term_has_no_kernel(capfd: pytest.CaptureFixture[str]) -> None:
-    from cartpole_lab.session.env import load_cfg, make_env
+    from cartpole_lab.session.configs import load_cfg
+    from cartpole_lab.session.env import make_env
 
     cfg, _ = load_cfg(agent=None)
     CASES["own_reward"].cfg(cfg)

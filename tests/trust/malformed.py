@@ -233,7 +233,7 @@ _NO_OVERRIDE = (
 
 def overrides() -> Kind:
     """Overrides: names with a slip, values of another kind, syntax; and right ones between them."""
-    from cartpole_lab.session.env import load_cfg
+    from cartpole_lab.session.configs import load_cfg
     from cartpole_lab.session.env_settings import plain
 
     def case(text: str, valid: bool) -> Case:

@@ -13,7 +13,7 @@ import pytest
 from cartpole_lab.cli import main
 from cartpole_lab.errors import UserError
 from cartpole_lab.policies import Run, find_checkpoint, find_runs, open_checkpoint
-from cartpole_lab.session.env import configure
+from cartpole_lab.session.configs import configure
 from cartpole_lab.training import train
 from cartpole_lab.training.sweep.records import Record, read_record
 from cartpole_lab.training.sweep.report import curve_of

@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from cartpole_lab import training
+from cartpole_lab import session, training
 from cartpole_lab.errors import UserError
 from cartpole_lab.policies import build_policy, load_policy, open_checkpoint
 from cartpole_lab.policies.meaning import Meaning
-from cartpole_lab.session import env as session
 from cartpole_lab.training import libraries
 from cartpole_lab.training.training_run import TrainingRun
 

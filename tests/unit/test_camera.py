@@ -9,8 +9,8 @@ import pytest
 import torch
 from camera_pictures import picture, pole_angle, pose
 
+from cartpole_lab import session
 from cartpole_lab.errors import UserError
-from cartpole_lab.session import env as session
 
 RGB, DEPTH = "Isaac-Cartpole-RGB-v0", "Isaac-Cartpole-Depth-v0"
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from cartpole_lab import session
 from cartpole_lab.errors import UserError
-from cartpole_lab.session import env as session
 from cartpole_lab.tasks.downloads import unreachable
 
 RESNET, THEIA = "Isaac-Cartpole-RGB-ResNet18-v0", "Isaac-Cartpole-RGB-TheiaTiny-v0"
@@ -99,7 +99,7 @@ def test_resnet_without_network_says_what_is_missing_in_time(torch_home: Path) -
 
 _PROBE = f"""
 import json, sys
-from cartpole_lab.session import env as session
+from cartpole_lab import session
 from cartpole_lab.errors import UserError
 try:
     env = session.make_env({THEIA!r}, num_envs=2, device="cpu", seed=1, overrides=sys.argv[1:]).unwrapped

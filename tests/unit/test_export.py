@@ -15,8 +15,9 @@ from cartpole_lab.policies.checkpoint import packed
 from cartpole_lab.policies.export import ONNX_TOLERANCE, export_onnx, export_weights
 from cartpole_lab.policies.loading import load_policy
 from cartpole_lab.policies.meaning import Meaning
-from cartpole_lab.session.env import DEFAULT_TASK, load_cfg
+from cartpole_lab.session.configs import load_cfg
 from cartpole_lab.session.env_settings import EnvSettings
+from cartpole_lab.session.task_lookup import DEFAULT_TASK
 from cartpole_lab.teaching.widgets.policy_map import _forward
 
 

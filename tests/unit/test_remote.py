@@ -119,7 +119,7 @@ def test_the_tutorials_own_tasks_need_no_download() -> None:
 
 def test_isaac_labs_task_with_its_files_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
     """The real config of one of Isaac Lab's tasks, with its server moved to a place that does not exist."""
-    from cartpole_lab.session import env as session
+    from cartpole_lab import session
 
     cfg, _ = session.load_cfg("Isaac-Ant", agent=None)
     [file] = remote.remote_files(cfg.scene)

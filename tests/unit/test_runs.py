@@ -22,7 +22,7 @@ from cartpole_lab.files import check_name, write_whole
 from cartpole_lab.policies import Run, find_checkpoint, find_runs, load_policy, open_checkpoint
 from cartpole_lab.policies.checkpoint import MEMBER, packed, with_meaning
 from cartpole_lab.policies.meaning import Meaning, safe_yaml
-from cartpole_lab.session.env import load_cfg
+from cartpole_lab.session.configs import load_cfg
 from cartpole_lab.session.env_settings import EnvSettings, describe, plain, rebuild, record
 from cartpole_lab.training import TrainingRun, train
 

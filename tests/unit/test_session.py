@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from cartpole_lab.errors import UserError
-from cartpole_lab.session.env import close_env, configure, load_cfg, make_env
+from cartpole_lab.session.configs import configure, load_cfg
+from cartpole_lab.session.env import close_env, make_env
 from cartpole_lab.session.held_output import quietly
 
 

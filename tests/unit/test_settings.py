@@ -11,7 +11,8 @@ import pytest
 
 from cartpole_lab.errors import UserError
 from cartpole_lab.session import agent_keys, task_lookup
-from cartpole_lab.session.env import close_env, configure, load_cfg, make_env
+from cartpole_lab.session.configs import configure, load_cfg
+from cartpole_lab.session.env import close_env, make_env
 
 RSL, SKRL, SB3 = "rsl_rl_cfg_entry_point", "skrl_cfg_entry_point", "sb3_cfg_entry_point"
 CFG = "cartpole_lab.tasks.cartpole_env_cfg:CartpoleEnvCfg"

@@ -17,7 +17,8 @@ from isaaclab.managers import RewardTermCfg, SceneEntityCfg
 from cartpole_lab.errors import UserError
 from cartpole_lab.evaluation import Evaluation, evaluate
 from cartpole_lab.policies.by_hand import pd_policy
-from cartpole_lab.session.env import DEFAULT_TASK, configure
+from cartpole_lab.session.configs import configure
+from cartpole_lab.session.task_lookup import DEFAULT_TASK
 from cartpole_lab.tasks.cartpole_env_cfg import CartpoleEnvCfg, RewardsCfg
 from cartpole_lab.tasks.success import (
     CARTPOLE,

@@ -286,7 +286,7 @@ class TestTrainer:
 
     def test_defaults_are_those_of_the_agent_files_and_the_task(self) -> None:
         """Nothing is typed twice: rl-games' settings, the reward's weights, the criterion."""
-        from cartpole_lab.session.env import load_cfg
+        from cartpole_lab.session.configs import load_cfg
         from cartpole_lab.tasks import success
 
         def number(value: Any) -> Any:  # YAML reads 1e-3 as a word
@@ -308,7 +308,7 @@ class TestTrainer:
 
     def test_an_agent_that_the_page_cannot_follow_is_refused(self) -> None:
         from cartpole_lab.errors import UserError
-        from cartpole_lab.session.env import load_cfg
+        from cartpole_lab.session.configs import load_cfg
         from cartpole_lab.teaching.widgets.page_training import page_agent
 
         params = load_cfg(agent="rl_games_cfg_entry_point")[1]["params"]
