@@ -50,12 +50,13 @@ class Recording:
 
     Args:
         env: The environment.
+        as_one: Record physics along with the rest, where one thread has all of it. That takes a multiple of the time.
 
     Raises:
         NotKnown: The step has to be Isaac Lab's as a whole.
     """
 
-    def __init__(self, env: Any) -> None:
+    def __init__(self, env: Any, as_one: bool = False) -> None:
         self.env, self.manager = env, env.sim.physics_manager
         self.refused: dict[str, str] = {}
         """Pieces that run as Isaac Lab runs them, and why."""
@@ -93,10 +94,12 @@ class Recording:
         """Those that are asked to forget environments that restart."""
         see, decimation = observe and observe[0], env.cfg.decimation
         begin, between, end = [process, self._act], [self._settle, self._act], [self._settle, judge, judge and see]
-        parts = [begin, *[between] * (decimation - 1), end]
-        if len(self.manager._groups) == 1 and self.manager._epilogue is None:  # no thread but this one has a part in it
-            parts = [[*begin, *[self._simulate, *between] * (decimation - 1), self._simulate, *end]]
-        self.begin, *self.rest = (self._recorded(*part) for part in parts)
+        if as_one and len(self.manager._groups) == 1 and self.manager._epilogue is None:
+            steps = [*[self._simulate, *between] * (decimation - 1), self._simulate, *end]
+            self.begin, self.rest = self._recorded(*begin, *steps), []
+        else:
+            self.begin, between, end = (self._recorded(*part) for part in (begin, between, end))
+            self.rest = [between] * (decimation - 1) + [end]
         """A step as one recording, or what precedes its first physics step and what follows each."""
         self.observe = see and self._recorded(see)
         self.forward = self._recorded(self._forward)

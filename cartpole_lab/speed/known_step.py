@@ -1,9 +1,9 @@
 """The whole step on a CPU: Isaac Lab's own terms of a cart-pole as kernels, all others as they are written.
 
 With few environments a step on a CPU is some hundred calls of PyTorch and Warp from Python, around a physics step that
-is replayed (:mod:`.step_replay`). Here the same step is one recording, from the actions over physics to the managers'
-terms as kernels (:mod:`.known_recording`, :mod:`.known_terms`). Restarts are another one. Where several threads have a
-share of the worlds, physics is replayed by itself, between recordings of the rest.
+is replayed (:mod:`.step_replay`). Here the same step is a handful of recordings (:mod:`.known_recording`) around its
+physics steps, the managers' terms among them as kernels (:mod:`.known_terms`), and one of restarts. On one thread all
+of a step becomes a single one, physics included, once nothing has changed for a while.
 
 A piece with a term that is not known runs as Isaac Lab runs it, between the recordings of the others. A scene that is
 not covered leaves the whole step to Isaac Lab. Everything baked in is compared before each step. Random numbers are
@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 PATIENCE, HORIZON = 8, 200
 """With more changes than this in so many steps, recording does not pay: the next so many run as Isaac Lab runs them."""
+SETTLED = 2000
+"""After so many steps without a change a recording of all as one pays, which takes as long as it saves in so many."""
 
 
 class KnownStep:
@@ -44,7 +46,7 @@ class KnownStep:
         self.env, self.say, self.ordinary = env, say, env.step
         self.manager = env.sim.physics_manager
         self.recording: Recording | None = None
-        self.replays = self.recorded = 0
+        self.replays = self.recorded = self._settled = 0
         self._wait = 0
         self._step = 0
         self._changes: list[int] = []
@@ -65,8 +67,10 @@ class KnownStep:
             if recording is not None and not self._changes_seldom(why):
                 return self.ordinary(action)
             recording = self._record()
-            if recording is None:
-                return self.ordinary(action)
+        elif self.replays == self._settled:
+            recording = self._record(as_one=True)
+        if recording is None:
+            return self.ordinary(action)
         self.replays += 1
         return self._replay(recording, action)
 
@@ -112,15 +116,16 @@ class KnownStep:
             self._said.add(line)
             self.say(line)
 
-    def _record(self) -> Recording | None:
+    def _record(self, as_one: bool = False) -> Recording | None:
         try:
             with torch.inference_mode(False), torch.no_grad():  # its tensors serve whatever mode comes later
-                self.recording = recording = Recording(self.env)
+                self.recording = recording = Recording(self.env, as_one)
         except Exception as error:  # what is not known, or Warp does not record; the ordinary step is always right
             logger.debug("recording the step failed", exc_info=True)
             self._leave(error)
             return None
         self.recorded += 1
+        self._settled = -1 if as_one else self.replays + SETTLED
         for piece, why in recording.refused.items():
             self._tell(f"this part of the step runs as Isaac Lab runs it, not recorded: {piece}: {why}")
         return recording

@@ -11,13 +11,15 @@ import torch
 from recorded_step_cases import CASES, first_difference, make, trace
 
 import cartpole_lab.shortcuts as shortcuts
+from cartpole_lab.speed import known_step
 from cartpole_lab.speed.known_step import HORIZON, KnownStep, install
 
 
 @pytest.fixture
 def chance(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Episodes start as the task has it, at random."""
+    """Episodes start as the task has it, at random. After a short while all of a step is one recording."""
     monkeypatch.setattr(recorded_step_cases, "still", lambda cfg: None)
+    monkeypatch.setattr(known_step, "SETTLED", 20)
 
 
 def state(env: Any) -> list[torch.Tensor]:
@@ -55,7 +57,7 @@ def test_random_starts_and_everything_left_behind(
     ordinary, left, _ = side(case, num_envs, steps, own=True)
     known, left_too, step = side(case, num_envs, steps, own=False)
     assert step.replays >= steps - 2 and not step.refused
-    assert len(step.recording.rest) == (2 if threads == "2" else 0), "one thread has one recording for all"
+    assert step.recorded == 2 and len(step.recording.rest) == (2 if threads == "2" else 0), "one thread, one recording"
     assert any(bool((row[2] | row[3]).any()) for row in ordinary), "environments restarted"
     assert first_difference(ordinary, known) is None
     assert all(torch.equal(one[4], other[4]) for one, other in zip(ordinary, known, strict=True)), "logs"

@@ -29,7 +29,8 @@ NOT_COVERED = ("ideal_pd", "dc_motor", "delayed_pd")
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_recorded_is_ordinary(name: str) -> None:
+def test_recorded_is_ordinary(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known_step, "SETTLED", 30)
     case, said = CASES[name], []
     env = make(case, NUM_ENVS, "cpu")
     torch.manual_seed(11)
