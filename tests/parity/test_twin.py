@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import torch
 
+from cartpole_lab.policies.from_json import policy_from_weights
 from cartpole_lab.session.env import close_env, make_env
 from cartpole_lab.teaching.widgets._base import module
 from cartpole_lab.teaching.widgets.playground import recorded_policies
-from cartpole_lab.teaching.widgets.policy_map import _forward
 
 STARTS = 100
 STEPS = 299  # the 300th step ends the episode and already shows the next one's start
@@ -62,9 +62,8 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     path, failed = _play(env, lambda step, _: actions[step].clamp(-1, 1))
     newton: dict[str, Any] = {"path": path, "failed": failed, "closed": {}}
     for name, weights in policies.items():
-        states, ended = _play(
-            env, lambda _, obs, net=weights: torch.from_numpy(_forward(net, obs.double().numpy())).float()[:, None]
-        )
+        policy = policy_from_weights(weights).double()  # the page counts in doubles too
+        states, ended = _play(env, lambda _, obs, policy=policy: policy(obs.double()).float())
         np.testing.assert_array_equal(states[0], path[0])
         survived = ~ended.any(axis=0)
         newton["closed"][name] = (survived, survived & (np.abs(states[-1, :, 1]) < ANGLE_AT_END))

@@ -13,12 +13,12 @@ from torch import nn
 from cartpole_lab.errors import UserError
 from cartpole_lab.policies.checkpoint import packed
 from cartpole_lab.policies.export import ONNX_TOLERANCE, export_onnx, export_weights
+from cartpole_lab.policies.from_json import policy_from_weights
 from cartpole_lab.policies.loading import load_policy
 from cartpole_lab.policies.meaning import Meaning
 from cartpole_lab.session.configs import load_cfg
 from cartpole_lab.session.env_settings import EnvSettings
 from cartpole_lab.session.task_lookup import DEFAULT_TASK
-from cartpole_lab.teaching.widgets.policy_map import _forward
 
 
 @pytest.fixture(params=[True, False], ids=["normalised", "plain"])
@@ -53,7 +53,8 @@ def test_weights_answer_as_the_policy(checkpoint: Path, observations: torch.Tens
     assert target.stat().st_size < 20_000
     expected = load_policy(checkpoint)(observations)[:, 0].numpy()
     assert np.abs(expected).max() > 0.1
-    np.testing.assert_allclose(_forward(weights, observations.double().numpy()), expected, atol=2e-5)
+    answer = policy_from_weights(weights).double()(observations.double())[:, 0].numpy()
+    np.testing.assert_allclose(answer, expected, atol=2e-5)
 
 
 def test_onnx_answers_as_the_policy(checkpoint: Path, observations: torch.Tensor, tmp_path: Path) -> None:
