@@ -187,3 +187,12 @@ def test_files_that_derive_from_isaac_lab_say_so() -> None:
     for path in (*derived, MODULES["physics"], MODULES["tasks.agents.rsl_rl_ppo_cfg"]):
         head = path.read_text(encoding="utf-8").splitlines()[:3]
         assert "The Isaac Lab Project Developers" in head[0] and head[2].endswith("BSD-3-Clause"), path.name
+
+
+def test_no_file_is_read_by_a_reader_that_runs_code() -> None:
+    """The lessons too: who copies a line from here should not learn to trust every file."""
+    root, unsafe = PACKAGE.parent, re.compile(r"load\([^)\n]*(?:weights_only=False|allow_pickle=True)")
+    files = [path for room in ("cartpole_lab", "tests", "notebooks", "book") for path in (root / room).rglob("*.*")]
+    read = [path for path in files if path.suffix in {".py", ".ipynb", ".md"}]
+    assert len(read) > 300
+    assert not [str(path.relative_to(root)) for path in read if unsafe.search(path.read_text(encoding="utf-8"))]

@@ -195,7 +195,9 @@ def test_every_trial_is_an_ordinary_run_with_the_numbers_of_train_alone(
             np.testing.assert_array_equal(curve[name], alone.curve[name])
     import torch
 
-    one, other = (torch.load(path, weights_only=False)["model"] for path in (trial.best.path, alone.checkpoint))
+    from cartpole_lab.policies import read_checkpoint
+
+    one, other = (read_checkpoint(path)["model"] for path in (trial.best.path, alone.checkpoint))
     assert all(torch.equal(one[name], other[name]) for name in other)
     assert json.loads((trial.log_dir / "summary.json").read_text())["seed"] == 1
 

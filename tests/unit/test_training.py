@@ -47,7 +47,7 @@ def test_evaluating_along_the_way_does_not_change_what_is_learned(run: TrainingR
     np.testing.assert_array_equal(run.curve["return"], unwatched.curve["return"])
     np.testing.assert_array_equal(run.curve["length"], unwatched.curve["length"])
     last = [sorted((r.log_dir / "nn").glob("last_*"))[-1] for r in (run, unwatched)]
-    first, second = (torch.load(path, weights_only=False)["model"] for path in last)
+    first, second = (read_checkpoint(path)["model"] for path in last)
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 

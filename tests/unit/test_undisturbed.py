@@ -12,6 +12,7 @@ from disturbing_task import DisturbingEventCfg
 from isaaclab.envs.mdp.recorders.recorders_cfg import ActionStateRecorderManagerCfg
 
 from cartpole_lab.evaluation import run_episodes
+from cartpole_lab.policies import read_checkpoint
 from cartpole_lab.policies.by_hand import pd_policy
 from cartpole_lab.session.env import make_env
 from cartpole_lab.session.saved_state import undisturbed
@@ -37,7 +38,7 @@ def trained(interval: int, root: Path) -> tuple[dict[str, np.ndarray], dict[str,
     log_dir = Path(done.stdout.strip().splitlines()[-1])
     last = sorted((log_dir / "nn").glob("last_*"))[-1]
     with np.load(log_dir / "curve.npz") as curve:
-        return dict(curve), torch.load(last, weights_only=False)["model"]
+        return dict(curve), read_checkpoint(last)["model"]
 
 
 def test_training_with_evaluations_is_training_without(tmp_path: Path) -> None:
