@@ -24,6 +24,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 OUT = ROOT / "_build" / "soak"
 MEASURED = ROOT / "book" / "measured"
+BENCH = ROOT / "_build" / "bench" / "trust.json"
+"""What ``python -m tests.benchmarks.trust`` has found last."""
 
 
 def kills_in(file: Path) -> dict[str, Any]:
@@ -56,6 +58,14 @@ def leaks_in(file: Path) -> dict[str, Any]:
     return found
 
 
+def cost_in(file: Path) -> dict[str, Any]:
+    """What the watching costs, of all that its benchmark has found."""
+    found = json.loads(file.read_text())
+    share = sum(processor for processor, _ in found["parts_percent"].values())
+    rounds = len(found["rounds"]["with"])
+    return {"share_percent": round(share, 1), "rounds": rounds, "in_turns_percent": round(found["in_turns_percent"], 1)}
+
+
 def plot(file: Path, picture: Path) -> None:
     """Memory, threads and handles over the rounds."""
     from matplotlib.figure import Figure
@@ -65,7 +75,7 @@ def plot(file: Path, picture: Path) -> None:
     for column, (name, rows) in enumerate(json.loads(file.read_text()).items()):
         for axis, key in zip(axes[:, column], ("memory_mb", "threads", "handles"), strict=True):
             axis.plot([row[key] for row in rows])
-            axis.set(ylabel=key.replace("_", " "))
+            axis.set(ylabel=key.replace("_mb", " [MB]"), ylim=(0, 1.2 * max(row[key] for row in rows)))
         axes[0, column].set_title(name)
         axes[2, column].set_xlabel("rounds")
     figure.savefig(picture, dpi=100)
@@ -74,7 +84,7 @@ def plot(file: Path, picture: Path) -> None:
 def table(record: dict[str, Any]) -> str:
     """The figures of the page of promises, as a table in Markdown."""
     killed, told = record["kills"]["SIGKILL"], record["kills"]["SIGTERM"]
-    inputs, leaks = record["inputs"], record["leaks"]
+    inputs, leaks, cost = record["inputs"], record["leaks"], record["cost"]
     went_on = sum(part["went_on"] for part in (killed, told))
     tried = went_on + sum(part["did_not_go_on"] for part in (killed, told))
     held = {
@@ -105,6 +115,12 @@ def table(record: dict[str, Any]) -> str:
             "Environments and trainings in one process leave nothing behind.",
             "tests/trust/test_leaks.py",
             f"{held['rebuilds'].format('environments')}; {held['trainings'].format('trainings')}",
+        ),
+        (
+            "To watch over all this costs a training next to nothing.",
+            "tests/benchmarks/trust.py",
+            f"{cost['share_percent']} % of its processor time, looked at where it is spent; {cost['rounds']} trainings "
+            f"with it and without, in turns: {cost['in_turns_percent']:+} %",
         ),
     ]
     lines = ["| Promise | Test | Last figure |", "| --- | --- | --- |"]
@@ -171,6 +187,7 @@ def main() -> int:
         plot(READ["leaks"][0], picture)
         print(f"memory, threads and handles: {picture}")
     if args.record:
+        record["cost"] = cost_in(BENCH) if BENCH.is_file() else record["cost"]
         record_all(record)
     return 1 if wrong or any(codes) or held > 0 else 0
 
