@@ -46,7 +46,8 @@ def stoppable[**P, R](function: Callable[P, R]) -> Callable[P, R]:
 
     Elsewhere than in the main thread, and where somebody else listens to a signal, nothing changes. A signal that comes
     while Python ends an object's life is lost on the way, for such code cannot raise: it is sent once more. One that
-    somebody has caught and forgotten ends the function when it returns.
+    somebody has caught and forgotten ends the function when it returns. One that somebody has made another error of, as
+    a compiled module does that is being imported, is a :class:`Stopped` again.
     """
 
     @functools.wraps(function)
@@ -66,12 +67,23 @@ def stoppable[**P, R](function: Callable[P, R]) -> Callable[P, R]:
             result = function(*args, **kwargs)
             check()
             return result
+        except Exception as error:
+            if _asked is not None and _is_behind(error):
+                raise Stopped(_asked) from error
+            raise
         finally:
             sys.unraisablehook = report
             for number in ours:
                 signal.signal(number, defaults[number])
 
     return wrapper
+
+
+def _is_behind(error: BaseException | None) -> bool:
+    """Whether being asked to stop has led to this error."""
+    while error is not None and not isinstance(error, Stopped):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _hear(number: int, frame: Any) -> None:

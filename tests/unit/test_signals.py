@@ -172,6 +172,32 @@ def test_a_signal_that_is_lost_on_its_way_comes_again(monkeypatch: pytest.Monkey
     assert answered() == 1
 
 
+def test_a_signal_that_became_another_error_is_the_signal_again() -> None:
+    """A compiled module that is interrupted while it is being imported says that it cannot be initialised."""
+
+    @signals.stoppable
+    def importing() -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except KeyboardInterrupt as error:
+            raise ImportError("initialization failed") from error
+
+    with pytest.raises(signals.Stopped) as caught:
+        importing()
+    assert caught.value.signal == signal.SIGTERM
+
+    @signals.stoppable
+    def failing_later() -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except KeyboardInterrupt:
+            signals.answered()
+            raise ValueError("a mistake of its own")  # noqa: B904  as code that answers a signal may fail
+
+    with pytest.raises(ValueError, match="of its own"):
+        failing_later()
+
+
 def test_a_plain_terminal_gets_plain_letters(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("stdin", "stdout", "stderr"):  # put back afterwards
         monkeypatch.setattr(sys, name, getattr(sys, name))
