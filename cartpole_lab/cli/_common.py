@@ -23,7 +23,10 @@ LOGS = "logs"
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose complaint is one line."""
+    """A parser whose complaint is one line, and to which a flag is the whole word: ``--seed`` is not ``--seeds``."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
         """Print the complaint and exit with code 2."""

@@ -159,6 +159,8 @@ WRONG_FLAGS: list[tuple[str, str]] = [
     ("train --livestream 2", "Isaac Sim"),
     ("train --frobnicate", "--frobnicate"),
     ("train --num-envs 8", "did you mean --num_envs?"),
+    ("sweep --seed 3", "did you mean --seeds?"),
+    ("train --max_iter 3", "did you mean --max_iterations?"),
     ("train 8", "expected name=value (see cartpole-lab train --help)"),
     ("evaluate best", "did you mean --checkpoint best?"),
     ("sweep --num_gpus 2", "--num_gpus"),
