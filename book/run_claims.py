@@ -3,8 +3,9 @@
 Runs the lessons at the book's parameters with several seeds, with one and two threads of PyTorch, and with the plainest
 instructions of the processor that PyTorch can take, and prints a table: a line a statement, a column a run. Exit status
 1 if one fails somewhere. It takes the lessons' run time once for each column: name the lessons that you have changed.
-Each verdict is kept in ``_build/claims`` until lesson, package or column change, so one sitting goes on where another
-was stopped; ``--fresh`` forgets them. A column that changes nothing in a lesson (it has no ``seed``, say) runs once.
+Each verdict is kept in ``_build/claims`` until a lesson's code, package or column change, so one sitting goes on where
+another was stopped; ``--fresh`` forgets them, ``--kept`` runs nothing more. A column that changes nothing in a lesson
+(it has no ``seed``, say) runs once. ``--record`` writes the table that the book shows, with machine, date and commit.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import nbformat
@@ -27,6 +30,8 @@ from bookbuild.machine import describe_machine
 from bookbuild.notebooks import load_parameters, parameter_names, run_notebook
 
 SEEDS = (1, 2, 3, 4, 5)
+RECORD = paths.BOOK / "measured" / "claims.txt"
+"""The table that the page of promises shows."""
 
 
 @dataclass(frozen=True)
@@ -58,15 +63,23 @@ def conditions(seeds: Sequence[int]) -> list[Condition]:
 
 
 def run_or_recall(
-    lesson: Path, condition: Condition, book: Mapping[str, int | float | str | bool | None], package: str
+    lesson: Path,
+    condition: Condition,
+    book: Mapping[str, int | float | str | bool | None],
+    package: str,
+    *,
+    kept_only: bool = False,
 ) -> dict[str, bool] | None:
-    """The verdicts of a lesson's statements under a condition: kept ones, or those of a run; None where it failed."""
+    """The verdicts of a lesson's statements under a condition, kept or of a run; None where there are none."""
     parameters = {**book, **condition.parameters(parameter_names(lesson))}
-    made_from = [lesson.read_text(encoding="utf-8"), package, sorted(parameters.items()), condition.capability]
+    code = [cell.source for cell in nbformat.read(lesson, as_version=4).cells if cell.cell_type == "code"]
+    made_from = [code, package, sorted(parameters.items()), condition.capability]
     key = hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:20]
     kept = paths.BUILD / "claims" / f"{lesson.stem}-{key}.json"
     if kept.is_file():
         return dict(json.loads(kept.read_text(encoding="utf-8")))
+    if kept_only:
+        return None
     found = run_under(lesson, condition, parameters)
     if found is not None:
         kept.parent.mkdir(parents=True, exist_ok=True)
@@ -107,10 +120,21 @@ def table(verdicts: Verdicts, names: Sequence[str]) -> str:
     """A Markdown table: lesson and statement, then ✓, ✗, or · where the lesson did not run."""
     lines = [f"| lesson | statement | {' | '.join(names)} |", f"| --- | --- |{' :-: |' * len(names)}"]
     for lesson, columns in verdicts.items():
-        for sentence in dict.fromkeys(s for column in columns.values() for s in column or {}):
+        sentences = list(dict.fromkeys(s for column in columns.values() for s in column or {}))
+        if not sentences and None in columns.values():
+            sentences = ["*not run*"]
+        for sentence in sentences:
             marks = [{True: "✓", False: "✗", None: "·"}[(columns.get(n) or {}).get(sentence)] for n in names]
             lines.append(f"| {lesson[:2]} | {sentence} | {' | '.join(marks)} |")
     return "\n".join(lines)
+
+
+def recorded(text: str) -> str:
+    """The table as the book shows it: below it where and when it was made, and by which state of the package."""
+    asked = ["git", "log", "-1", "--format=%h", "--", str(paths.PACKAGE)]
+    commit = subprocess.run(asked, capture_output=True, text=True, cwd=paths.ROOT).stdout.strip()
+    when = f"Run on {describe_machine()}, {datetime.now(UTC):%Y-%m-%d}, with the package of commit `{commit}`."
+    return f"{text}\n\n{when}\n"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -120,11 +144,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, nargs="*", default=list(SEEDS))
     parser.add_argument("--only", nargs="*", metavar="COLUMN", help="only these columns, such as 'seed 1' '2 threads'")
     parser.add_argument("--fresh", action="store_true", help="forget the verdicts of earlier runs first")
+    parser.add_argument("--kept", action="store_true", help="run nothing: the table of the verdicts that are kept")
+    parser.add_argument("--record", action="store_true", help="write the table that the book shows")
     args = parser.parse_args(argv)
     lessons = [p for p in paths.lesson_paths() if not args.names or any(p.stem.startswith(n) for n in args.names)]
     columns = [c for c in conditions(args.seeds) if args.only is None or c.name in args.only]
     if not lessons or not columns:
         parser.error("no such lesson or column")
+    if args.record and (args.names or args.only is not None):
+        parser.error("--record takes all lessons and columns")
     if args.fresh:
         shutil.rmtree(paths.BUILD / "claims", ignore_errors=True)
     book, package = load_parameters(paths.BOOK_PARAMETERS), package_digest()
@@ -132,7 +160,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for lesson in lessons:
         for condition in columns:
             print(f"{lesson.stem}, {condition.name} …", flush=True)
-            found = run_or_recall(lesson, condition, book.get(lesson.stem, {}), package)
+            found = run_or_recall(lesson, condition, book.get(lesson.stem, {}), package, kept_only=args.kept)
             verdicts.setdefault(lesson.stem, {})[condition.name] = found
             for sentence, holds in (found or {}).items():
                 if not holds:
@@ -141,6 +169,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"\n{text}\n\n{describe_machine()}")
     paths.BUILD.mkdir(parents=True, exist_ok=True)
     (paths.BUILD / "claims.md").write_text(text + "\n", encoding="utf-8")
+    if args.record:
+        RECORD.write_text(recorded(text), encoding="utf-8")
     return 0 if all_hold(verdicts) else 1
 
 

@@ -167,6 +167,13 @@ def test_claims_run_over_seeds_threads_and_instructions() -> None:
     verdicts = {"06_x": {"seed 1": {"it is worse": True}, "seed 2": {"it is worse": False}, "seed 3": None}}
     text = run_claims.table(verdicts, ["seed 1", "seed 2", "seed 3"])
     assert text.splitlines()[-1] == "| 06 | it is worse | ✓ | ✗ | · |"
+    assert run_claims.table({"07_x": {"seed 1": None}}, ["seed 1"]).splitlines()[-1] == "| 07 | *not run* | · |"
+    assert len(run_claims.table({"05_x": {"seed 1": {}}}, ["seed 1"]).splitlines()) == 2, "a lesson that states nothing"
+
+
+def test_the_page_of_promises_shows_the_claims_that_were_recorded() -> None:
+    page = (paths.BOOK / "promises.md").read_text(encoding="utf-8")
+    assert "measured/claims.txt" in page and "✗" not in run_claims.RECORD.read_text(encoding="utf-8")
 
 
 def test_a_lesson_that_states_nothing_has_not_failed() -> None:

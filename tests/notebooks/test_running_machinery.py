@@ -85,6 +85,14 @@ def test_claims_are_kept_until_lesson_or_column_change(run_cells, tmp_path: Path
     ran = {file: file.stat().st_mtime_ns for file in (tmp_path / "run").rglob("*.ipynb")}
     assert run_claims.main(["--only", "seed 1"]) == 0
     assert ran == {file: file.stat().st_mtime_ns for file in ran}, "the kept verdicts were not taken"
+    capsys.readouterr()
+    monkeypatch.setattr(run_claims, "RECORD", tmp_path / "claims.txt")
+    assert run_claims.main(["--kept", "--record", "--seeds", "1", "3"]) == 1
+    recorded = (tmp_path / "claims.txt").read_text(encoding="utf-8")
+    assert "| 06 | it is small | ✓ | ✗ | · | · |" in recorded and run_claims.describe_machine() in recorded
+    assert ran == {file: file.stat().st_mtime_ns for file in ran}, "something was run"
+    with pytest.raises(SystemExit):
+        run_claims.main(["--kept", "--record", "--only", "seed 1"])
 
 
 def test_one_value_goes_to_all_lessons_that_have_the_parameter(run_cells, tmp_path: Path) -> None:
