@@ -33,6 +33,8 @@ PATIENCE = timedelta(hours=1)
 """How long a process waits for the others, which may wait for an evaluation."""
 LOST = 75
 """Exit code of a process that has lost the others, which is no fault of its own."""
+SPAWN_LOCK = "isaaclab_usd_spawn.lock"
+"""File in the temporary folder that Isaac Lab locks while one of several processes reads a robot's file; it stays."""
 _PR_SET_PDEATHSIG = 1
 _joined = False
 
@@ -142,6 +144,25 @@ def part_of(options: TrainOptions) -> TrainOptions:
     return options.changed(progress=False, video=False, export_io_descriptors=False, track=False)
 
 
+def use_own_lock() -> None:
+    """Have temporary files of this process in a folder of its user's own, if Isaac Lab's lock is somebody else's.
+
+    Whoever trains on a machine first leaves that file, which no other user may open for writing.
+    """
+    shared = Path(tempfile.gettempdir())
+    lock = shared / SPAWN_LOCK
+    if not lock.exists() or _mine(lock):
+        return
+    own = shared / f"cartpole_lab-{os.getuid()}"
+    own.mkdir(mode=0o700, exist_ok=True)
+    if _mine(own):
+        tempfile.tempdir = str(own)
+
+
+def _mine(path: Path) -> bool:
+    return path.stat().st_uid == os.getuid()
+
+
 def join(options: TrainOptions, env_cfg: Any, params: dict[str, Any]) -> Group:
     """Join the other processes, and settle what is this one's own: its device and its seed.
 
@@ -156,6 +177,7 @@ def join(options: TrainOptions, env_cfg: Any, params: dict[str, Any]) -> Group:
     global _joined
     if not options.distributed:
         return Group()
+    use_own_lock()
     if launched() and sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)  # nobody goes on alone if the command is killed
     import torch

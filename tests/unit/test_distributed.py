@@ -5,11 +5,13 @@ Two processes on the CPU, which talk through gloo where a GPU's talk through NCC
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -22,7 +24,8 @@ import pytest
 from cartpole_lab.cli.launching import _told, count, words_of
 from cartpole_lab.errors import UserError
 from cartpole_lab.policies.checkpoint import read_checkpoint
-from cartpole_lab.training.distributed import part_of, rank
+from cartpole_lab.training import distributed
+from cartpole_lab.training.distributed import SPAWN_LOCK, part_of, rank, use_own_lock
 from cartpole_lab.training.options import TrainOptions, add_flags, from_args
 
 COMMAND = [sys.executable, "-m", "cartpole_lab.cli", "train", "--distributed", "--num_gpus", "2", "--device", "cpu"]
@@ -245,6 +248,27 @@ def test_no_process_goes_on_when_the_command_is_killed(tmp_path: Path) -> None:
     (summary,) = tmp_path.glob("*/*/summary.json")
     assert json.loads(summary.read_text())["stopped"] == "SIGTERM"
     job.communicate(timeout=LIMIT_S)
+
+
+def test_another_users_lock_of_isaac_labs_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from isaaclab.sim.spawners.from_files import from_files
+
+    assert f'os.path.join(tempfile.gettempdir(), "{SPAWN_LOCK}")' in inspect.getsource(from_files)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    use_own_lock()
+    (tmp_path / SPAWN_LOCK).touch()
+    use_own_lock()
+    assert tempfile.gettempdir() == str(tmp_path), "there is none, or it is the user's own"
+
+    monkeypatch.setattr(distributed, "_mine", lambda path: path.name != SPAWN_LOCK)
+    use_own_lock()
+    own = Path(tempfile.gettempdir())
+    assert own.parent == tmp_path and own.stat().st_mode & 0o777 == 0o700
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(distributed, "_mine", lambda path: False)
+    use_own_lock()
+    assert tempfile.gettempdir() == str(tmp_path), "a folder of that name may be somebody else's, too"
 
 
 @pytest.mark.parametrize(
