@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -12,6 +13,8 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures.thread import BrokenThreadPool
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,7 @@ from cartpole_lab.errors import UserError
 from cartpole_lab.training.sweep import sweep
 from cartpole_lab.training.sweep.plan import Plan
 from cartpole_lab.training.sweep.records import MEASURED, read_records
+from cartpole_lab.training.sweep.words import Axis
 
 WEIGHT = "env.rewards.pole_pos.weight"
 SMALL = {"num_envs": 64, "max_iterations": 3, "eval_episodes": 64}
@@ -331,6 +335,36 @@ def test_two_nodes_take_trials_of_a_random_search_both_and_one_may_die(nodes: An
     assert done.table["node"].nunique() == 2
     kept = done.table.drop(columns=list(MEASURED))
     assert kept["return"].notna().all()
+
+
+def trial_of(folder: Path) -> dict[str, Any]:
+    """What a process is told of a trial."""
+    plan = Plan(None, (Axis(WEIGHT, ("-1",)),), (), {"device": "cpu"}, seeds=(0,))
+    return {"plan": plan.as_dict(), "folder": str(folder), "setting": {WEIGHT: "-1"}, "seed": 0}
+
+
+def test_a_trial_that_cannot_begin_is_an_error_and_no_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cartpole_lab.training.sweep import trial
+
+    def refuse() -> None:
+        raise PermissionError(errno.EACCES, "not yours")
+
+    pool = ThreadPoolExecutor(1, initializer=refuse)
+    monkeypatch.setattr(trial, "_thread", lambda alone: pool)
+    with pytest.raises(BrokenThreadPool):
+        trial.Work(trial_of(tmp_path)).next_report()
+
+
+def test_trials_share_cores_where_no_lock_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cartpole_lab.training.sweep import trial
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    cores = os.sched_getaffinity(0)
+    for core in cores:
+        (tmp_path / f"cartpole-lab-{os.getuid()}-core-{core}.lock").mkdir()
+    with ThreadPoolExecutor(1, initializer=trial._take_a_core) as pool:
+        (taken,) = pool.submit(os.sched_getaffinity, 0).result()
+    assert taken in cores
 
 
 @pytest.mark.parametrize(

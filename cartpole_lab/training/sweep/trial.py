@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,7 @@ class Work:
         self._go_on = threading.Semaphore(0)
         self._told = self._stop = False
         self._future = _thread(self.plan.device == "cpu").submit(self._run)
+        self._future.add_done_callback(self._not_begun)
 
     def next_report(self) -> dict[str, Any]:
         """The next report, once there is one; the training waits for it to be asked for."""
@@ -97,6 +98,11 @@ class Work:
         scores = [record.score for record in records if record.score is not None]
         score = sum(scores) / len(scores) if len(scores) == len(records) else float("nan")
         self._reports.put({SCORE: score, "epoch": max(record.epochs for record in records), "done": True})
+
+    def _not_begun(self, future: Future[None]) -> None:
+        """Report why the thread could not begin: nobody else would, and the sweep would wait."""
+        if (error := future.exception()) is not None:
+            self._reports.put(error)
 
     def _look(self, info: Any) -> bool:
         """Called after every epoch: report an evaluation and wait for what Tune decides."""
@@ -131,14 +137,17 @@ _core: list[Any] = []
 def _take_a_core() -> None:
     """Bind this thread to a core that no other trial of this machine has taken.
 
-    A lock file tells; the system opens it when the process ends, however it ends. With more trials than cores they
-    share.
+    A lock file tells; the system opens it when the process ends, however it ends. With more trials than cores, or where
+    that file cannot be written, they share.
     """
     if not hasattr(os, "sched_setaffinity"):
         return
     cores = sorted(os.sched_getaffinity(0))
     for core in cores:
-        file = open(Path(tempfile.gettempdir(), f"cartpole-lab-{os.getuid()}-core-{core}.lock"), "w")  # noqa: SIM115
+        try:
+            file = open(Path(tempfile.gettempdir(), f"cartpole-lab-{os.getuid()}-core-{core}.lock"), "w")  # noqa: SIM115
+        except OSError:  # in a container root may be somebody else
+            continue
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
