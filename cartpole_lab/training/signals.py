@@ -8,15 +8,18 @@ from __future__ import annotations
 import _thread
 import contextlib
 import functools
+import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _asked: signal.Signals | None = None
 _patient = False
+_heard = 0.0
 
 
 class Stopped(KeyboardInterrupt):
@@ -87,9 +90,15 @@ def _is_behind(error: BaseException | None) -> bool:
 
 
 def _hear(number: int, frame: Any) -> None:
-    """Remember the signal where the next step will look; else, or when asked again, stop at once."""
-    global _asked
-    at_once = not _patient or _asked is not None
+    """Remember the signal where the next step will look; else, or when asked again, stop at once.
+
+    Linux tells a child once for every thread of a parent that is killed. One of several processes that learn together
+    would leave at the second time, and the others wait for it: what comes within a second is one signal to them.
+    """
+    global _asked, _heard
+    again = _asked is not None and not ("TORCHELASTIC_RUN_ID" in os.environ and time.monotonic() - _heard < 1.0)
+    at_once = not _patient or again
+    _heard = time.monotonic()
     _asked = signal.Signals(number)
     if at_once:
         raise Stopped(number)
