@@ -8,7 +8,7 @@ from __future__ import annotations
 import _thread
 import contextlib
 import functools
-import os
+import math
 import signal
 import sys
 import threading
@@ -19,7 +19,14 @@ from typing import Any
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _asked: signal.Signals | None = None
 _patient = False
-_heard = 0.0
+_heard = -math.inf
+SAME_S = 0.5
+"""Seconds in which a signal that comes again is the same one.
+
+A terminal and the program that started this one may both send it, and Linux tells a child of a process that is killed
+once for every thread of that. One of several processes that learn together would leave at the second, and the others
+wait for it.
+"""
 
 
 class Stopped(KeyboardInterrupt):
@@ -55,14 +62,14 @@ def stoppable[**P, R](function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-        global _asked
+        global _asked, _heard
         if threading.current_thread() is not threading.main_thread():
             return function(*args, **kwargs)
         defaults: dict[int, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
         ours = [number for number in SIGNALS if signal.getsignal(number) == defaults[number]]
         if not ours:  # the outermost one listens
             return function(*args, **kwargs)
-        _asked = None
+        _asked, _heard = None, -math.inf
         for number in ours:
             signal.signal(number, _hear)
         report, sys.unraisablehook = sys.unraisablehook, functools.partial(_lost, sys.unraisablehook)
@@ -90,28 +97,25 @@ def _is_behind(error: BaseException | None) -> bool:
 
 
 def _hear(number: int, frame: Any) -> None:
-    """Remember the signal where the next step will look; else, or when asked again, stop at once.
-
-    Linux tells a child once for every thread of a parent that is killed. One of several processes that learn together
-    would leave at the second time, and the others wait for it: what comes within a second is one signal to them.
-    """
+    """Remember the signal where the next step will look; else, or when asked again, stop at once."""
     global _asked, _heard
-    again = _asked is not None and not ("TORCHELASTIC_RUN_ID" in os.environ and time.monotonic() - _heard < 1.0)
-    at_once = not _patient or again
-    _heard = time.monotonic()
-    _asked = signal.Signals(number)
+    now = time.monotonic()
+    if now - _heard < SAME_S:
+        return
+    at_once = not _patient or _asked is not None
+    _asked, _heard = signal.Signals(number), now
     if at_once:
         raise Stopped(number)
 
 
 def _lost(report: Callable[[Any], Any], unraisable: Any) -> None:
     """Send a signal again that came where nothing can be raised; report all else as ever."""
-    global _asked
+    global _asked, _heard
     error = unraisable.exc_value
     if not isinstance(error, Stopped):
         report(unraisable)
         return
-    _asked = None
+    _asked, _heard = None, -math.inf
     again = threading.Timer(0.05, _send, [error.signal])
     again.daemon = True
     again.start()

@@ -228,18 +228,38 @@ def test_no_escapes_where_colours_are_not_wanted(monkeypatch: pytest.MonkeyPatch
         assert ("\x1b" in terminal.text) is fancy and "text" in terminal.text
 
 
-def test_a_signal_waits_for_the_step_and_the_second_does_not() -> None:
+def test_a_signal_waits_for_the_step_and_the_second_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
     reached = []
 
     @signals.stoppable
-    def work() -> None:
+    def work(*, patient: bool) -> None:
         with signals.between_steps():
-            os.kill(os.getpid(), signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)  # the same one: a killed parent tells for each of its threads
             reached.append("the step goes on")
-            signals.check()
+            if patient:
+                signals.check()
+            monkeypatch.setattr(signals, "_heard", signals._heard - signals.SAME_S)
+            signal.raise_signal(signal.SIGTERM)
             reached.append("never")
 
-    with pytest.raises(signals.Stopped) as caught:
-        work()
-    assert reached == ["the step goes on"] and signals.exit_code(caught.value) == 143
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    for patient in (True, False):
+        with pytest.raises(signals.Stopped) as caught:
+            work(patient=patient)
+        assert reached == ["the step goes on"] and signals.exit_code(caught.value) == 143
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+        reached.clear()
+
+
+def test_what_is_kept_at_a_signal_is_not_cut_short_by_the_same_one() -> None:
+    @signals.stoppable
+    def work() -> str:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except KeyboardInterrupt:
+            signals.answered()
+            signal.raise_signal(signal.SIGTERM)
+            return "kept"
+        return "never"
+
+    assert work() == "kept"
