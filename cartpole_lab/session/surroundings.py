@@ -144,17 +144,32 @@ def use_writable_caches() -> Path | None:
         if not os.access(home, os.W_OK) and _takes_files(usual):
             _send(_HOMES, usual / "cartpole-lab")
         return None
-    folder = Path(tempfile.gettempdir(), f"cartpole-lab-{os.getuid()}")
     try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        if folder.is_symlink() or folder.stat().st_uid != os.getuid():
-            raise PermissionError(folder)
+        folder = own_temporary_folder()
     except OSError:
         folder = Path(tempfile.mkdtemp(prefix="cartpole-lab-"))
     os.environ.pop("XDG_CACHE_HOME", None)  # it is what could not be written
     _send(("WARP_CACHE_PATH", "XDG_CACHE_HOME", *_HOMES), folder)
     announce(f"{usual} cannot be written: compiled kernels are kept in {folder}; WARP_CACHE_PATH names another place")
     return folder
+
+
+def own_temporary_folder() -> Path:
+    """The folder of this user's own among the temporary files, made where it is not there.
+
+    Raises:
+        OSError: It cannot be made, or somebody else has made it.
+    """
+    folder = Path(tempfile.gettempdir(), f"cartpole-lab-{os.getuid()}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink() or not is_own(folder):
+        raise PermissionError(folder)
+    return folder
+
+
+def is_own(path: Path) -> bool:
+    """Whether a file or folder is this user's."""
+    return path.stat().st_uid == os.getuid()
 
 
 def _takes_files(folder: Path) -> bool:

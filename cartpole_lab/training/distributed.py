@@ -8,6 +8,7 @@ to.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cartpole_lab.errors import UserError
+from cartpole_lab.session import surroundings
 from cartpole_lab.training.options import TrainOptions
 
 if TYPE_CHECKING:
@@ -149,18 +151,10 @@ def use_own_lock() -> None:
 
     Whoever trains on a machine first leaves that file, which no other user may open for writing.
     """
-    shared = Path(tempfile.gettempdir())
-    lock = shared / SPAWN_LOCK
-    if not lock.exists() or _mine(lock):
-        return
-    own = shared / f"cartpole_lab-{os.getuid()}"
-    own.mkdir(mode=0o700, exist_ok=True)
-    if _mine(own):
-        tempfile.tempdir = str(own)
-
-
-def _mine(path: Path) -> bool:
-    return path.stat().st_uid == os.getuid()
+    lock = Path(tempfile.gettempdir(), SPAWN_LOCK)
+    if lock.exists() and not surroundings.is_own(lock):
+        with contextlib.suppress(OSError):
+            tempfile.tempdir = str(surroundings.own_temporary_folder())
 
 
 def join(options: TrainOptions, env_cfg: Any, params: dict[str, Any]) -> Group:
