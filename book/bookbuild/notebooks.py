@@ -164,7 +164,7 @@ def _run_or_take(
 
 
 def page_notebook(run: NotebookRun, source: Path) -> NotebookNode:
-    """The executed notebook as the book shows it: checks with the solution's output, no traces of the runner."""
+    """The executed notebook as the book shows it: checks with what they say to the cell above, no traces of a run."""
     executed = with_measured_waits(fold_second_checks(nbformat.read(run.executed, as_version=4)))
     original = nbformat.read(source, as_version=4)
     kept = {key: value for key, value in executed.metadata.items() if key in ("kernelspec", "language_info", "widgets")}

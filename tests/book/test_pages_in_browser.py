@@ -273,6 +273,21 @@ def test_a_finger_hits_what_it_means(browser: Any, html: Path) -> None:
     context.close()
 
 
+CHECKS = """() => [...document.querySelectorAll("div.cell.tag_check .cell_output")].map((e) =>
+  [getComputedStyle(e, "::before").content, e.innerText.trim()])"""
+
+
+def test_an_unsolved_exercise_shows_what_its_check_says_to_it(browser: Any, html: Path) -> None:
+    page = browser.new_page()
+    for lesson in sorted((html / "notebooks").glob("*.html")):
+        page.goto(lesson.as_uri())
+        checks = page.evaluate(CHECKS)
+        assert checks, lesson.name
+        for label, said in checks:
+            assert label == '"to the cell as it stands above:"' and said.startswith("✗"), (lesson.name, label, said)
+    page.close()
+
+
 def test_a_reader_gets_from_the_front_page_to_the_end_with_next_alone(browser: Any, html: Path, toc: list[str]) -> None:
     page = browser.new_page()
     page.goto((html / "index.html").as_uri())

@@ -230,5 +230,6 @@ def test_quiz_explains_wrong_answers(lesson: Path, notebook: NotebookNode) -> No
     for question in questions:
         options = re.findall(r"<details><summary>.+?</summary>\n\n(.+?)\n\n</details>", question, flags=re.S)
         assert len(options) >= 3 and sum(option.startswith("Right.") for option in options) == 1, question
+        assert not re.search(r"<summary>[^<]*`", question), f"Markdown is not read inside HTML, expected <code>: {question}"
         for option in options:
             assert option.startswith("Right.") or (option.startswith("Not so") and len(option.split()) >= 8), option
