@@ -63,14 +63,15 @@ class Follower:
         self._best: Record | None = max(done, key=_score, default=None)
 
     def step_done(self, trials: list[Any]) -> None:
-        """Show where the sweep stands, once a second."""
+        """Look at the disk, and show where the sweep stands once a second."""
         self._trials = trials
         self._use_idle_cores()
+        # not once a second: short trials fill a disk in less
+        if not self.full and shutil.disk_usage(self.folder).free < LEAST_SPACE:
+            self._stop_for_space()
         if time.time() - self._looked < 1.0:
             return
         self._looked = time.time()
-        if not self.full and shutil.disk_usage(self.folder).free < LEAST_SPACE:
-            self._stop_for_space()
         self.line.show(self.text())
 
     def _use_idle_cores(self) -> None:
