@@ -17,13 +17,12 @@ from typing import Any
 
 START = "start of Python, imports"
 ENVIRONMENT = "environment, with its first step"
-PHYSICS = "physics"
-MANAGERS = "managers, resets"
+STEPS = "steps: physics, managers, resets"
 POLICY = "policy, rollout"
 UPDATE = "update"
 EVALUATION = "evaluations"
 REST = "rest: checkpoint, curve, clean-up"
-STAGES = (START, ENVIRONMENT, PHYSICS, MANAGERS, POLICY, UPDATE, EVALUATION, REST)
+STAGES = (START, ENVIRONMENT, STEPS, POLICY, UPDATE, EVALUATION, REST)
 
 
 class Clock:
@@ -66,8 +65,9 @@ def main() -> int:
     """Run the command with the clocks on, write the seconds, return its exit status."""
     out, *words = sys.argv[1:]
     from cartpole_lab import cli, shortcuts
+    from cartpole_lab.cli._common import process_start
 
-    clock = Clock(cli._process_start())
+    clock = Clock(process_start())
     with shortcuts.imports():
         import gymnasium
 
@@ -76,19 +76,17 @@ def main() -> int:
 
     def make(*args: Any, **kwargs: Any) -> Any:
         """Everything is imported now, and nothing has run."""
-        from isaaclab.envs import ManagerBasedRLEnv
-
         from cartpole_lab import shortcuts
+        from cartpole_lab.session.finite import FiniteGuard
 
-        agent, manager = shortcuts.ppo_agent(), shortcuts.newton_manager()
+        agent = shortcuts.ppo_agent()
         gymnasium.make = original
         clock.switch()
         clock.outside = REST
         clock.watch(gymnasium, "make", ENVIRONMENT)
-        clock.watch(ManagerBasedRLEnv, "step", MANAGERS)
+        clock.watch(FiniteGuard, "step", STEPS, first=ENVIRONMENT)  # around every environment, however its step is run
         clock.watch(agent, "play_steps", POLICY)
         clock.watch(agent, "train_epoch", UPDATE)
-        clock.watch(manager, "step", PHYSICS, first=ENVIRONMENT)
         return gymnasium.make(*args, **kwargs)
 
     original, gymnasium.make = gymnasium.make, make
