@@ -48,7 +48,7 @@ def package_map(package: Path) -> str:
 
 def shortcuts_table() -> str:
     """The shortcuts of the room ``speed`` as a Markdown table."""
-    from cartpole_lab.speed.pieces import KNOWN, PIECES
+    from cartpole_lab.speed.shortcut_table import KNOWN, PIECES
 
     lines = ["| Name | What it does | What it saved | Written for |", "| --- | --- | --- | --- |"]
     for name, piece in PIECES.items():

@@ -14,7 +14,7 @@ from typing import Any
 from cartpole_lab.errors import UserError
 from cartpole_lab.session.held_output import announce
 from cartpole_lab.shortcuts import SWITCH
-from cartpole_lab.speed.pieces import KNOWN, PIECES, PLACES
+from cartpole_lab.speed.shortcut_table import KNOWN, PIECES, PLACES
 
 _said: set[str] = set()
 

@@ -101,7 +101,7 @@ def test_links_to_lessons_that_are_missing_become_text() -> None:
 
 
 def test_table_of_shortcuts_has_each_of_them() -> None:
-    from cartpole_lab.speed.pieces import PIECES
+    from cartpole_lab.speed.shortcut_table import PIECES
 
     rows = shortcuts_table().splitlines()[2:]
     assert [row.split("`")[1] for row in rows] == list(PIECES) and all(row.count(" | ") == 3 for row in rows)

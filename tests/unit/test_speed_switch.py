@@ -17,7 +17,7 @@ import pytest
 from cartpole_lab import shortcuts
 from cartpole_lab.errors import UserError
 from cartpole_lab.speed import switch
-from cartpole_lab.speed.pieces import KNOWN, PIECES, PLACES
+from cartpole_lab.speed.shortcut_table import KNOWN, PIECES, PLACES
 
 PACKAGE = Path(shortcuts.__file__).parent
 TRAIN = ["train", "--num_envs", "64", "--max_iterations", "1", "--eval_interval", "0"]
