@@ -20,8 +20,8 @@ EPOCHS = 16
 
 def epochs_of(run: Run) -> dict[str, Any]:
     """Exported weights by epoch, up to the best one: `EPOCHS` of those that the run saved, spread evenly."""
+    from cartpole_lab.policies.checkpoint_lookup import open_any
     from cartpole_lab.policies.export import export_weights
-    from cartpole_lab.policies.selectors import open_any
 
     best = open_any(run.best.path)
     opened = {found.epoch: found for found in (open_any(path) for path in run.checkpoints)} | {best.epoch: best}

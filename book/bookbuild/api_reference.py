@@ -47,7 +47,7 @@ _PAGES: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
             ("policies/checkpoint", "A checkpoint"),
             ("policies/meaning", "What a checkpoint means"),
             ("policies/runs", "A run and its checkpoints"),
-            ("policies/selectors", "The checkpoint that a word names"),
+            ("policies/checkpoint_lookup", "The checkpoint that a word names"),
             ("policies/export", "Take a policy elsewhere"),
         ),
     ),

@@ -77,7 +77,7 @@ def named(args: argparse.Namespace, overrides: list[str]) -> Named:
     """The checkpoint that the command line names; read and checked, so that a wrong one costs no start-up."""
     shortcuts.gpu(args.device)
     with shortcuts.imports(), quietly():
-        from cartpole_lab.policies.selectors import find_checkpoint
+        from cartpole_lab.policies.checkpoint_lookup import find_checkpoint
         from cartpole_lab.session.configs import configure
         from cartpole_lab.session.env_settings import describe, differences, record
         from cartpole_lab.session.task_lookup import check_task, is_task

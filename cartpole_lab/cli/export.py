@@ -21,8 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, overrides: list[str]) -> int:
     """Export a checkpoint."""
+    from cartpole_lab.policies.checkpoint_lookup import find_checkpoint
     from cartpole_lab.policies.export import export_onnx, export_weights
-    from cartpole_lab.policies.selectors import find_checkpoint
 
     checkpoint = find_checkpoint(args.checkpoint, log_root=args.log_root, task=args.task, agent_cfg=args.agent_cfg)
     path = checkpoint.path

@@ -9,10 +9,10 @@ import torch
 
 from cartpole_lab.policies.by_hand import for_env
 from cartpole_lab.policies.checkpoint import Checkpoint
+from cartpole_lab.policies.checkpoint_lookup import open_any
 from cartpole_lab.policies.loading import load_policy
 from cartpole_lab.policies.network import NetworkPolicy, Policy
 from cartpole_lab.policies.runs import Run
-from cartpole_lab.policies.selectors import open_any
 from cartpole_lab.session.env_settings import check_sizes
 from cartpole_lab.session.task_lookup import DEFAULT_TASK
 

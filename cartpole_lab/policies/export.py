@@ -15,10 +15,10 @@ from torch import nn
 from cartpole_lab.errors import UserError
 from cartpole_lab.files import check_target, write_whole
 from cartpole_lab.policies.checkpoint import Checkpoint
+from cartpole_lab.policies.checkpoint_lookup import open_any
 from cartpole_lab.policies.loading import load_policy
 from cartpole_lab.policies.network import NetworkPolicy
 from cartpole_lab.policies.runs import Run
-from cartpole_lab.policies.selectors import open_any
 
 ONNX_OPSET = 18
 ONNX_TOLERANCE = 1e-5

@@ -11,10 +11,10 @@ import torch
 from cartpole_lab.errors import UserError
 from cartpole_lab.policies import builders
 from cartpole_lab.policies.checkpoint import Checkpoint
+from cartpole_lab.policies.checkpoint_lookup import open_any
 from cartpole_lab.policies.from_json import policy_from_weights
 from cartpole_lab.policies.meaning import Meaning
 from cartpole_lab.policies.network import NetworkPolicy
-from cartpole_lab.policies.selectors import open_any
 
 
 def load_policy(

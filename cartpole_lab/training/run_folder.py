@@ -10,7 +10,7 @@ from typing import Any
 from cartpole_lab.errors import UserError
 from cartpole_lab.files import check_name, write_whole
 from cartpole_lab.policies.checkpoint import Checkpoint
-from cartpole_lab.policies.selectors import find_checkpoint
+from cartpole_lab.policies.checkpoint_lookup import find_checkpoint
 from cartpole_lab.session.configs import default_presets, has_camera
 from cartpole_lab.session.env_settings import EnvSettings, check_sizes, plain
 from cartpole_lab.session.held_output import announce

@@ -186,10 +186,10 @@ def kill_one(root: Path, number: signal.Signals, *, moment_s: float | None, draw
 
 
 def _look(logs: Path) -> tuple[int, list[str], bool | None]:
-    """Number of checkpoints, those that cannot be read, and whether the selectors find one."""
+    """Number of checkpoints, those that cannot be read, and whether the words find one."""
     from cartpole_lab.errors import UserError
     from cartpole_lab.policies.checkpoint import open_checkpoint
-    from cartpole_lab.policies.selectors import find_checkpoint
+    from cartpole_lab.policies.checkpoint_lookup import find_checkpoint
 
     files = sorted(logs.glob("*/*/nn/*.pth"))
     unreadable = []
