@@ -59,7 +59,7 @@ print("FOUND", json.dumps({"seed": seed, "epochs": run.epochs, "env_steps": run.
 def in_the_page(agent: str, num_envs: int, seeds: list[int], epochs: int | None = None) -> list[dict[str, Any]]:
     """Trainings of the page's code in node; with ``epochs`` of that length, else until solved."""
     from cartpole_lab.teaching.widgets._base import module
-    from cartpole_lab.teaching.widgets.page_training import page_settings
+    from cartpole_lab.teaching.widgets.page_settings import page_settings
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

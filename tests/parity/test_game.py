@@ -14,7 +14,7 @@ import pytest
 from cartpole_lab.policies.by_hand import pd_policy
 from cartpole_lab.teaching.widgets._base import module
 from cartpole_lab.teaching.widgets._data import DEFAULT_WEIGHTS
-from cartpole_lab.teaching.widgets.page_training import page_task
+from cartpole_lab.teaching.widgets.page_settings import page_task
 from cartpole_lab.teaching.widgets.playground import LEVELS
 
 

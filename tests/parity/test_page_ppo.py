@@ -20,7 +20,7 @@ from cartpole_lab.policies.loading import load_policy
 from cartpole_lab.session.configs import load_cfg
 from cartpole_lab.session.env import close_env, make_env
 from cartpole_lab.teaching.widgets._base import HERE, module
-from cartpole_lab.teaching.widgets.page_training import page_agent, page_settings
+from cartpole_lab.teaching.widgets.page_settings import page_agent, page_settings
 from cartpole_lab.teaching.widgets.playground import recorded_policies
 
 SEEDS = 10

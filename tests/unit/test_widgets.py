@@ -309,7 +309,7 @@ class TestTrainer:
     def test_an_agent_that_the_page_cannot_follow_is_refused(self) -> None:
         from cartpole_lab.errors import UserError
         from cartpole_lab.session.configs import load_cfg
-        from cartpole_lab.teaching.widgets.page_training import page_agent
+        from cartpole_lab.teaching.widgets.page_settings import page_agent
 
         params = load_cfg(agent="rl_games_cfg_entry_point")[1]["params"]
         for change in (

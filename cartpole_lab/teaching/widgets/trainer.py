@@ -33,7 +33,7 @@ from cartpole_lab.teaching.widgets._base import HERE, LabWidget, module
 from cartpole_lab.teaching.widgets._data import DEFAULT_WEIGHTS, WEIGHT_RANGES, clean, film_of, range_around, summarise
 from cartpole_lab.teaching.widgets._messages import MOST_RUNS, Refused, numbers, page_run
 from cartpole_lab.teaching.widgets._worker import Worker, carry_out
-from cartpole_lab.teaching.widgets.page_training import AGENTS, CART_POS, DEFAULT_AGENT, page_settings
+from cartpole_lab.teaching.widgets.page_settings import AGENTS, CART_POS, DEFAULT_AGENT, page_settings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
