@@ -21,7 +21,7 @@ from isaaclab.utils.math import create_rotation_matrix_from_view, quat_from_matr
 from isaaclab_newton.renderers import NewtonWarpRendererCfg
 from isaaclab_newton.renderers.newton_warp_renderer import NewtonWarpRenderer, RenderData
 
-from cartpole_lab.video.painter import Painter
+from cartpole_lab.video.cpu_renderer import CpuRenderer
 
 if TYPE_CHECKING:
     from isaaclab.envs import ManagerBasedRLEnvCfg
@@ -76,7 +76,7 @@ class FilmRenderer(NewtonWarpRenderer):
         light = np.asarray(self.cfg.light_direction) / np.linalg.norm(self.cfg.light_direction)
         self.newton_sensor.utils.create_default_light(enable_shadows=True, direction=wp.vec3f(*light.tolist()))
         self._light = light
-        self._painter: Painter | None = None
+        self._on_cpu: CpuRenderer | None = None
 
     def _launch_render(self, render_data: RenderData) -> None:
         poses = self.backend.state_0.body_q
@@ -84,9 +84,9 @@ class FilmRenderer(NewtonWarpRenderer):
         if poses.device.is_cuda:
             super()._launch_render(render_data)
             return
-        if self._painter is None:
-            self._painter = Painter(self, render_data, self._light)
-        picture = self._painter.paint()
+        if self._on_cpu is None:
+            self._on_cpu = CpuRenderer(self, render_data, self._light)
+        picture = self._on_cpu.paint()
         pixels = render_data.outputs.color_image.numpy()[0, 0]
         pixels.view(np.uint8).reshape(*pixels.shape, 4)[..., :3] = picture
 

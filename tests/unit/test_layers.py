@@ -90,11 +90,11 @@ def room(module: str) -> str:
 def test_the_rules_see_lazy_and_textual_imports() -> None:
     source = (
         "def f():\n    from cartpole_lab.training import run_folder\n"
-        "import cartpole_lab.video.painter as p\nfrom cartpole_lab import evaluation\n"
+        "import cartpole_lab.video.cpu_renderer as p\nfrom cartpole_lab import evaluation\n"
         "x = 'cartpole_lab.cli.train:run'\ny = import_module(f'cartpole_lab.speed.{x}')\nfrom .env import make_env\n"
     )
     seen = set(imported("session", ast.parse(source)))
-    assert seen >= {"training.run_folder", "video.painter", "evaluation", "cli.train", "speed", "session.env"}
+    assert seen >= {"training.run_folder", "video.cpu_renderer", "evaluation", "cli.train", "speed", "session.env"}
 
 
 def test_every_room_has_its_floor() -> None:

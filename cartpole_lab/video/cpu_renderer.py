@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cartpole_lab.video.film_camera import FilmRenderer
 
 
-class Painter:
+class CpuRenderer:
     """Draws a still set with moving bodies on a CPU."""
 
     TILE = 8
