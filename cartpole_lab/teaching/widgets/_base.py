@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 
 
-PARTS = {"playground": ("twin", "game", "insight"), "trainer": ("twin", "ppo")}
+PARTS = {"playground": ("twin", "game", "network_view"), "trainer": ("twin", "ppo")}
 """What a widget's module needs beside ``base.js``: the twin of the task, levels, the learner that runs in a worker."""
 
 
