@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cartpole_lab.errors import UserError
-from cartpole_lab.tasks.downloads import is_remote, unreachable
+from cartpole_lab.tasks.server_files import is_remote, unreachable
 
 
 def remote_files(cfg: Any) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cartpole_lab.errors import UserError
-from cartpole_lab.tasks.downloads import is_remote
+from cartpole_lab.tasks.server_files import is_remote
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import torch
 
 from cartpole_lab import session
 from cartpole_lab.errors import UserError
-from cartpole_lab.tasks.downloads import unreachable
+from cartpole_lab.tasks.server_files import unreachable
 
 RESNET, THEIA = "Isaac-Cartpole-RGB-ResNet18-v0", "Isaac-Cartpole-RGB-TheiaTiny-v0"
 THEIA_NAME = "theia-tiny-patch16-224-cddsv"

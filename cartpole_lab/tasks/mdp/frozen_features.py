@@ -14,7 +14,7 @@ from isaaclab.envs.mdp import image_features
 from isaaclab.managers import ObservationTermCfg, SceneEntityCfg
 
 from cartpole_lab.errors import UserError
-from cartpole_lab.tasks.downloads import unreachable
+from cartpole_lab.tasks.server_files import unreachable
 
 if TYPE_CHECKING:
     from isaaclab.envs import ManagerBasedEnv
