@@ -22,7 +22,7 @@ from cartpole_lab.evaluation_result import Evaluation
 from cartpole_lab.files import write_whole
 from cartpole_lab.policies.loading import build_policy
 from cartpole_lab.policies.network import NetworkPolicy
-from cartpole_lab.session.finite import NotFinite, check_update, what_is_not_finite
+from cartpole_lab.session.nan_guard import NotFinite, check_update, what_is_not_finite
 from cartpole_lab.session.saved_state import undisturbed
 from cartpole_lab.tasks.success import PROMISING_FAILURES, PROMISING_SHARE, stop_failures
 from cartpole_lab.training import signals

@@ -25,8 +25,8 @@ from cartpole_lab.policies.meaning import Meaning
 from cartpole_lab.session.configs import configure
 from cartpole_lab.session.env import close_env, open_env
 from cartpole_lab.session.env_settings import EnvSettings, plain, record
-from cartpole_lab.session.finite import guarded
 from cartpole_lab.session.held_output import quietly
+from cartpole_lab.session.nan_guard import guarded
 from cartpole_lab.session.task_lookup import DEFAULT_TASK, is_task
 from cartpole_lab.tasks.success import check_judged
 from cartpole_lab.training import signals

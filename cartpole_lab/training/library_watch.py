@@ -22,7 +22,7 @@ from cartpole_lab.policies.loading import build_policy
 from cartpole_lab.policies.meaning import Meaning
 from cartpole_lab.policies.network import NetworkPolicy
 from cartpole_lab.policies.runs import Best, Run
-from cartpole_lab.session.finite import check_update
+from cartpole_lab.session.nan_guard import check_update
 from cartpole_lab.session.saved_state import undisturbed
 from cartpole_lab.training import signals
 from cartpole_lab.training.options import CHOOSING_SEED, EVAL_INTERVAL, TrainOptions

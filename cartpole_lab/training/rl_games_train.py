@@ -24,8 +24,8 @@ from cartpole_lab.policies.checkpoint import Checkpoint
 from cartpole_lab.policies.meaning import Meaning
 from cartpole_lab.session.env import close_env, open_env
 from cartpole_lab.session.env_settings import EnvSettings, differences, record
-from cartpole_lab.session.finite import NotFinite, guarded
 from cartpole_lab.session.held_output import quietly
+from cartpole_lab.session.nan_guard import NotFinite, guarded
 from cartpole_lab.training import signals
 from cartpole_lab.training.best_policy import Watch, make_observer
 from cartpole_lab.training.checkpoints import Keeper, keeping

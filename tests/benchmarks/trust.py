@@ -38,7 +38,7 @@ def watching() -> list[tuple[Any, str, Callable[..., Any], str]]:
     import cartpole_lab.session.kernel_cache as kernel_cache
     import cartpole_lab.training.best_policy as best_policy
     from cartpole_lab.session import env_checks
-    from cartpole_lab.session.finite import FiniteGuard
+    from cartpole_lab.session.nan_guard import FiniteGuard
     from cartpole_lab.training import signals
 
     return [

@@ -77,7 +77,7 @@ def main() -> int:
     def make(*args: Any, **kwargs: Any) -> Any:
         """Everything is imported now, and nothing has run."""
         from cartpole_lab import shortcuts
-        from cartpole_lab.session.finite import FiniteGuard
+        from cartpole_lab.session.nan_guard import FiniteGuard
 
         agent = shortcuts.ppo_agent()
         gymnasium.make = original

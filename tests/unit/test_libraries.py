@@ -15,7 +15,7 @@ import torch
 
 from cartpole_lab.errors import UserError
 from cartpole_lab.policies import load_policy, open_checkpoint
-from cartpole_lab.session.finite import NotFinite
+from cartpole_lab.session.nan_guard import NotFinite
 from cartpole_lab.training import TrainingRun, option_checks, train
 from cartpole_lab.training.options import TrainOptions
 
@@ -336,7 +336,7 @@ def test_a_reward_that_is_not_a_number_stops_at_its_step(name: str, tmp_path: Pa
 
 def test_actions_observations_losses_and_weights_are_named() -> None:
     from cartpole_lab.session.env import make_env
-    from cartpole_lab.session.finite import FiniteGuard, check_update
+    from cartpole_lab.session.nan_guard import FiniteGuard, check_update
 
     env = FiniteGuard(make_env(num_envs=4, device="cpu"))
     env.reset()

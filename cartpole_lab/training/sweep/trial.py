@@ -173,7 +173,7 @@ def train_once(plan: Plan, folder: Path, setting: Setting, seed: int, look: Call
         look: Called after every epoch; False ends the training.
     """
     from cartpole_lab.errors import UserError
-    from cartpole_lab.session.finite import NotFinite
+    from cartpole_lab.session.nan_guard import NotFinite
     from cartpole_lab.training.rl_games_train import train
 
     name, began = file_name(setting, seed), time.time()

@@ -1,10 +1,10 @@
 """What looking for numbers that are none costs: a step with and without :class:`FiniteGuard`, in turns, by CPU time.
 
-    python -m tests.benchmarks.finite [--sizes 64 512 1024 4096] [--rounds 15]
+    python -m tests.benchmarks.nan_guard [--sizes 64 512 1024 4096] [--rounds 15]
 
 Both sides step one environment with the same actions; a round is one stretch of each, and they take turns in coming
 first. Seconds are those that the process had of its processor, so that a busy machine disturbs little. Prints a table,
-and writes it to ``_build/bench/finite.json``.
+and writes it to ``_build/bench/nan_guard.json``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-OUT = Path("_build/bench/finite.json")
+OUT = Path("_build/bench/nan_guard.json")
 STEPS = 200
 """Steps of a stretch."""
 
@@ -34,7 +34,7 @@ def measure(num_envs: int, rounds: int, device: str) -> dict[str, float]:
     import torch
 
     from cartpole_lab import close_env, make_env
-    from cartpole_lab.session.finite import FiniteGuard
+    from cartpole_lab.session.nan_guard import FiniteGuard
 
     plain = make_env(num_envs=num_envs, device=device, seed=1)
     guard, action = FiniteGuard(plain), torch.zeros(num_envs, 1, device=device)

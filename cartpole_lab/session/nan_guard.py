@@ -2,7 +2,7 @@
 
 A reward, observation or action that is NaN or infinite ruins the network within one update, and what a library says
 about it then ("normal expects all elements of std >= 0.0") names none of that. What the three looks a step cost,
-``python -m tests.benchmarks.finite`` measures; with ``check_finite=False`` there is no :class:`FiniteGuard`.
+``python -m tests.benchmarks.nan_guard`` measures; with ``check_finite=False`` there is no :class:`FiniteGuard`.
 """
 
 from __future__ import annotations
