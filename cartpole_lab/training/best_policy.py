@@ -1,6 +1,6 @@
 """Which policy of a training is the best: rl-games' callback, which evaluates between epochs and decides when to stop.
 
-The other libraries' is ``library_watch.py``; how many epochs lie between evaluations stands in ``options.py``.
+The other libraries' is ``other_libraries_watch.py``; how many epochs lie between evaluations stands in ``options.py``.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ def train(
     options = part_of(check_options((options or TrainOptions()).changed(**fields)))  # 1. arguments
     task_or_cfg = options.task if task_or_cfg is None else task_or_cfg
     if options.rl_library != "rl_games":
-        from cartpole_lab.training.library_train import train_library
+        from cartpole_lab.training.other_libraries_train import train_library
 
         return train_library(task_or_cfg, options, agent_cfg=agent_cfg, on_epoch=on_epoch, started=started)
     line = ProgressLine(options.progress)

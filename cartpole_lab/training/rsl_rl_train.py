@@ -16,8 +16,8 @@ from typing import Any
 import torch
 
 from cartpole_lab.training.libraries import installed
-from cartpole_lab.training.library_watch import Learner, LibraryWatch, Stop
 from cartpole_lab.training.options import TrainOptions
+from cartpole_lab.training.other_libraries_watch import Learner, LibraryWatch, Stop
 
 
 class RslRl(Learner):

@@ -20,8 +20,8 @@ from stable_baselines3.common.vec_env import VecNormalize
 
 from cartpole_lab.policies.checkpoint import with_meaning
 from cartpole_lab.policies.meaning import Meaning
-from cartpole_lab.training.library_watch import Learner, LibraryWatch, Stop
 from cartpole_lab.training.options import TrainOptions
+from cartpole_lab.training.other_libraries_watch import Learner, LibraryWatch, Stop
 
 # Isaac Lab's wrapper calls it
 warnings.filterwarnings("ignore", message=r"constant_fn\(\) is deprecated")

@@ -18,8 +18,8 @@ import torch
 from isaaclab_rl.skrl import SkrlVecEnvWrapper
 from skrl.utils.runner.torch import Runner
 
-from cartpole_lab.training.library_watch import Learner, LibraryWatch, Stop
 from cartpole_lab.training.options import TrainOptions
+from cartpole_lab.training.other_libraries_watch import Learner, LibraryWatch, Stop
 
 
 class ClippedActions(gym.ActionWrapper):

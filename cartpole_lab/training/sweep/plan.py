@@ -188,7 +188,7 @@ def check_training(options: TrainOptions) -> int | None:
     """
     options = check_options(options)
     if options.rl_library != "rl_games":
-        from cartpole_lab.training.library_train import settle as settle_library
+        from cartpole_lab.training.other_libraries_train import settle as settle_library
 
         settle_library(options.rl_library, options.task, options, None)
         return options.max_iterations

@@ -1,7 +1,8 @@
 """Training with rsl-rl, skrl or Stable-Baselines3: one flow around three libraries.
 
-Each library is a small class (:class:`~cartpole_lab.training.library_watch.Learner`) that fills its settings in and
-runs its own loop; settings, folder, environment, checkpoints, evaluations and verdict are those of every training here.
+Each library is a small class (a :class:`~cartpole_lab.training.other_libraries_watch.Learner`) that fills its settings
+in and runs its own loop; settings, folder, environment, checkpoints, evaluations and verdict are those of every
+training here.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ from cartpole_lab.session.task_lookup import DEFAULT_TASK, is_task
 from cartpole_lab.tasks.success import check_judged
 from cartpole_lab.training import signals
 from cartpole_lab.training.libraries import check_library
-from cartpole_lab.training.library_watch import Learner, LibraryWatch
 from cartpole_lab.training.options import RUNS, VERDICT_SEED, TrainOptions
+from cartpole_lab.training.other_libraries_watch import Learner, LibraryWatch
 from cartpole_lab.training.progress import EpochInfo, ProgressLine
 from cartpole_lab.training.run_folder import (
     check_start,
