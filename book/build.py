@@ -29,6 +29,7 @@ if __name__ == "__main__":
         os.environ.setdefault("CARTPOLE_BOOK_OUTPUT", str(_root / "_build" / "work"))
 
 from bookbuild import generated, paths, showcase
+from bookbuild.locks import turn
 from bookbuild.stage import (
     Staging,
     clear,
@@ -38,7 +39,6 @@ from bookbuild.stage import (
     stage_toc,
     tidy_pages,
 )
-from bookbuild.turns import turn
 from bookbuild.vendor import IntegrityError, NoNetworkError, vendor_scripts
 from run_notebooks import run_lessons
 

@@ -35,7 +35,7 @@ def lab_options(arguments: Sequence[str] = ()) -> list[str]:
     return [
         f"--ServerApp.root_dir={root}",
         "--ServerApp.ip=127.0.0.1",
-        "--ServerApp.contents_manager_class=bookbuild.contents.StandInContents",
+        "--ServerApp.contents_manager_class=bookbuild.jupyter_contents.StandInContents",
         f"--LabApp.default_url=/lab/tree/{(paths.WORK / 'README.md').relative_to(root).as_posix()}",
         f"--LabApp.workspaces_dir={paths.BUILD / 'lab' / 'workspaces'}",
         *arguments,
@@ -72,7 +72,7 @@ def lab_environment(folder: Path) -> dict[str, str]:
 
 def _copies(reset: str) -> None:
     """Bring the learner's copies up to date and say what was done; end the process where ``reset`` is wrong."""
-    from bookbuild.copies import ResetError, update_copies
+    from bookbuild.learner_copies import ResetError, update_copies
 
     try:
         for line in update_copies(paths.WORK, paths.lesson_paths(paths.SOURCES), reset):
@@ -95,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         else:
             _copies(ours.reset)
         sys.path.insert(0, str(paths.ROOT))
-        import bookbuild.contents  # noqa: F401  JupyterLab finds it among what is imported already
+        import bookbuild.jupyter_contents  # noqa: F401  JupyterLab finds it among what is imported already
 
         import cartpole_lab.session  # noqa: F401  it finds other places where the home takes no files
 

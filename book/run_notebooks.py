@@ -24,7 +24,7 @@ import nbformat
 from bookbuild import paths
 from bookbuild.digest import package_digest
 from bookbuild.notebooks import NotebookRun, load_parameters, parameter_names, run_notebook
-from bookbuild.waits import broken_promises
+from bookbuild.slow_cells import broken_promises
 
 
 def run_lessons(

@@ -24,10 +24,10 @@ from nbformat import NotebookNode
 from . import paths
 from .claims import claim_problems
 from .exercises import add_second_checks, check_problems, fold_second_checks, tags_of
-from .kernels import KERNEL, own_kernel
+from .jupyter_kernels import KERNEL, own_kernel
+from .locks import own_folder, turn
 from .machine import describe_machine
-from .turns import own_folder, turn
-from .waits import with_measured_waits
+from .slow_cells import with_measured_waits
 
 CELL_TIMEOUT_S = 900
 _CACHE_VERSION = "1"

@@ -16,8 +16,8 @@ from typing import Any
 from . import paths
 from .digest import package_digest
 from .isolation import kernel_environment
+from .locks import turn
 from .stage import Staging
-from .turns import turn
 
 _SCRIPT = paths.BOOK / "film.py"
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from . import paths
-from .turns import turn
+from .locks import turn
 
 MANIFEST = Path(__file__).with_name("vendor.json")
 _STAMP = "fetched.txt"

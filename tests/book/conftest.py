@@ -29,7 +29,7 @@ def html() -> Path:
     """The folder of the built book; ``CARTPOLE_BOOK_HTML`` names one that is there already."""
     if given := os.environ.get("CARTPOLE_BOOK_HTML"):
         return Path(given).resolve()
-    from bookbuild.turns import own_folder
+    from bookbuild.locks import own_folder
 
     output = own_folder(ROOT / "_build" / "test")  # a test run beside this one has its own
     environment = {**os.environ, "CARTPOLE_BOOK_OUTPUT": str(output)}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import run_claims
 from bookbuild import claims as claims_of
-from bookbuild import constants, paths, prose, waits
+from bookbuild import constants, paths, prose, slow_cells
 from bookbuild.constants import code_constants, package_constants, sources_from
 from bookbuild.exercises import tags_of
 from bookbuild.prose import unfounded_numbers
@@ -152,10 +152,10 @@ def test_the_page_adds_the_seconds_of_its_own_run() -> None:
     promise = new_markdown_cell("Text.\n\n> **Slow cell.** About half a minute on two cores.")
     slow = new_code_cell("train()", metadata={"papermill": {"duration": 71.6}})
     notebook = new_notebook(cells=[promise, slow])
-    assert waits.with_measured_waits(notebook).cells[0].source.endswith("cores. *(When this page was made: 72 s.)*")
-    assert waits.broken_promises(notebook) == ["cell 2 took 72 s, and the lesson promises 'half a minute'"]
-    assert waits.promised("> **Slow cell.** 5 to 15 s.") == ""
-    assert waits.promised("no promise") is None
+    assert slow_cells.with_measured_waits(notebook).cells[0].source.endswith("cores. *(When this page was made: 72 s.)*")
+    assert slow_cells.broken_promises(notebook) == ["cell 2 took 72 s, and the lesson promises 'half a minute'"]
+    assert slow_cells.promised("> **Slow cell.** 5 to 15 s.") == ""
+    assert slow_cells.promised("no promise") is None
 
 
 def test_claims_run_over_seeds_threads_and_instructions() -> None:
@@ -220,7 +220,7 @@ def test_no_block_of_prose_is_too_long(notebook: NotebookNode) -> None:
 def test_slow_cells_are_promised_in_words(notebook: NotebookNode) -> None:
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            assert waits.promised(cell.source) != "", f"expected one of {list(waits.PROMISES)}: {cell.source[-200:]!r}"
+            assert slow_cells.promised(cell.source) != "", f"expected one of {list(slow_cells.PROMISES)}: {cell.source[-200:]!r}"
 
 
 def test_quiz_explains_wrong_answers(lesson: Path, notebook: NotebookNode) -> None:

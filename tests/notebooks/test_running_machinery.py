@@ -275,7 +275,7 @@ def test_two_at_once_run_apart(tmp_path: Path) -> None:
 def test_whoever_comes_second_waits_and_says_so(tmp_path: Path) -> None:
     """The first one is at work until the second has said that it waits."""
     code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path; from bookbuild.turns import turn\n"
+        "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path; from bookbuild.locks import turn\n"
         "with turn(Path(sys.argv[2]), 'at work'):\n    print('begins', flush=True); sys.stdin.readline()"
     )
     command = [sys.executable, "-c", code, str(paths.BOOK), str(tmp_path / "a" / "lock")]

@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from bookbuild import paths
-from bookbuild.copies import ResetError, merge, update_copies
+from bookbuild.learner_copies import ResetError, merge, update_copies
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 
