@@ -14,9 +14,9 @@ import argparse
 import sys
 
 from tests.surprises.entries import ENTRIES
-from tests.surprises.page import PAGE, render
 from tests.surprises.record import RECORD, read, write
 from tests.surprises.run import run_all
+from tests.surprises.write_page import PAGE, render
 
 
 def main() -> int:

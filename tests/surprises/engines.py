@@ -33,17 +33,17 @@ def far_bounds(cfg) -> None:
     guessed={"newton_beyond": 0.0, "newton_back": 0.0},
 )
 def the_end_of_the_rail(engine: str) -> Values:
-    from tests.surprises import lab
+    from tests.surprises import isaac_lab
 
-    cfg = lab.config(engine, num_envs=1, spread=False)
+    cfg = isaac_lab.config(engine, num_envs=1, spread=False)
     far_bounds(cfg)
     cfg.scene.robot.actuators["cart_actuator"].damping = 0.0
     cfg.scene.robot.actuators["pole_actuator"].damping = 100.0  # a stiff hinge: the pole rides along
-    env = lab.make(cfg)
+    env = isaac_lab.make(cfg)
     env.reset()
-    lab.put(env, (3.5, 0.0), (10.0, 0.0))
+    isaac_lab.put(env, (3.5, 0.0), (10.0, 0.0))
     path = []
-    lab.idle(env, 30, lambda: path.append([x[0, 0].item() for x in lab.state(env)]))
+    isaac_lab.idle(env, 30, lambda: path.append([x[0, 0].item() for x in isaac_lab.state(env)]))
     farthest, back = max(x for x, _ in path), min(v for _, v in path)
     return {"farthest": farthest, "beyond": farthest - 4.0, "back": back}
 
@@ -64,15 +64,15 @@ def the_end_of_the_rail(engine: str) -> Values:
     guessed={"ovphysx_after": 200.0},
 )
 def the_speed_limit_is_in_degrees(engine: str) -> Values:
-    from tests.surprises import lab
+    from tests.surprises import isaac_lab
 
-    cfg = lab.config(engine, num_envs=1, spread=False)
+    cfg = isaac_lab.config(engine, num_envs=1, spread=False)
     far_bounds(cfg)
-    env = lab.make(cfg)
+    env = isaac_lab.make(cfg)
     env.reset()
-    lab.put(env, (0.0, 0.0), (0.0, 200.0))
-    lab.idle(env, 1)
-    return {"after": lab.state(env)[1][0, 1].item()}
+    isaac_lab.put(env, (0.0, 0.0), (0.0, 200.0))
+    isaac_lab.idle(env, 1)
+    return {"after": isaac_lab.state(env)[1][0, 1].item()}
 
 
 @surprise(
@@ -92,20 +92,20 @@ def the_speed_limit_is_in_degrees(engine: str) -> Values:
     close=0.15,
 )
 def energy_depends_on_a_switch(engine: str) -> Values:
-    from tests.surprises import lab
+    from tests.surprises import isaac_lab
 
     def change(switch: bool | None) -> float:
-        cfg = lab.config(engine, num_envs=1, spread=False)
+        cfg = isaac_lab.config(engine, num_envs=1, spread=False)
         far_bounds(cfg)
         cfg.scene.robot.actuators["cart_actuator"].damping = 0.0
         if switch is not None:
             cfg.sim.physics.enable_external_forces_every_iteration = switch
-        env = lab.make(cfg)
+        env = isaac_lab.make(cfg)
         env.reset()
-        lab.put(env, (0.0, 0.5 * math.pi), (0.0, 0.0))
-        before = lab.energy(*lab.state(env))
-        lab.idle(env, 300)
-        return lab.energy(*lab.state(env)) - before
+        isaac_lab.put(env, (0.0, 0.5 * math.pi), (0.0, 0.0))
+        before = isaac_lab.energy(*isaac_lab.state(env))
+        isaac_lab.idle(env, 300)
+        return isaac_lab.energy(*isaac_lab.state(env)) - before
 
     if engine == "newton":
         return {"lost": -change(None)}
@@ -131,18 +131,18 @@ def energy_depends_on_a_switch(engine: str) -> Values:
 def the_place_changes_the_bits(engine: str) -> Values:
     import torch
 
-    from tests.surprises import lab
+    from tests.surprises import isaac_lab
 
     def trace(num_envs: int, spacing: float) -> torch.Tensor:
-        cfg = lab.config(engine, num_envs=num_envs, spread=False)
+        cfg = isaac_lab.config(engine, num_envs=num_envs, spread=False)
         cfg.scene.env_spacing = spacing
-        env = lab.make(cfg)
+        env = isaac_lab.make(cfg)
         env.reset()
-        lab.put(env, (0.1, 0.2), (0.3, -0.4))
+        isaac_lab.put(env, (0.1, 0.2), (0.3, -0.4))
         rows = []
         for step in range(60):
             env.step(torch.full((num_envs, 1), 0.5 * math.sin(step)))
-            rows.append(torch.cat(lab.state(env), dim=1)[0])
+            rows.append(torch.cat(isaac_lab.state(env), dim=1)[0])
         return torch.stack(rows)
 
     def apart(spacing: float) -> float:
@@ -168,9 +168,9 @@ def the_place_changes_the_bits(engine: str) -> Values:
 def damping_is_an_actuator() -> Values:
     from isaaclab_newton.physics import NewtonManager
 
-    from tests.surprises import lab
+    from tests.surprises import isaac_lab
 
-    env = lab.make(lab.config("newton", num_envs=1))
+    env = isaac_lab.make(isaac_lab.config("newton", num_envs=1))
     env.reset()
     model = NewtonManager._solver.mj_model
     return {"damping": float(model.dof_damping[0]), "timestep": float(model.opt.timestep), "actuators": int(model.nu)}
@@ -192,9 +192,9 @@ def damping_is_an_actuator() -> Values:
 def joint_positions_are_views(engine: str) -> Values:
     import torch
 
-    from tests.surprises import lab
+    from tests.surprises import isaac_lab
 
-    env = lab.make(lab.config(engine, num_envs=1, spread=False))
+    env = isaac_lab.make(isaac_lab.config(engine, num_envs=1, spread=False))
     env.reset()
     robot = env.scene["robot"]
     kept = robot.data.joint_pos.torch

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from tests.surprises import after, configs, ends, engines, episodes, files, learning, libraries, motors
+from tests.surprises import (
+    after_training,
+    configs,
+    end_of_episode,
+    engines,
+    episodes,
+    files,
+    learning,
+    libraries,
+    motors,
+)
 from tests.surprises.entry import GROUPS, WORLDS, Place, Surprise, surprise
 
 ENTRIES = surprise.entries
-MODULES = (configs, motors, episodes, ends, engines, files, learning, libraries, after)
+MODULES = (configs, motors, episodes, end_of_episode, engines, files, learning, libraries, after_training)
 """Where they are, in the order of the page."""
 __all__ = ["ENTRIES", "GROUPS", "MODULES", "WORLDS", "Place", "Surprise"]

@@ -27,14 +27,14 @@ PACKAGES = ("isaaclab", "newton")
     guessed={"first": 0.48},
 )
 def first_reset_has_no_velocity() -> Values:
-    from tests.surprises import lab
+    from tests.surprises import isaac_lab
 
-    env = lab.make(lab.config("newton", num_envs=64))
+    env = isaac_lab.make(isaac_lab.config("newton", num_envs=64))
     env.reset()
-    first = lab.state(env)[1][:, 0].abs().max().item()
-    lab.idle(env, 1)
+    first = isaac_lab.state(env)[1][:, 0].abs().max().item()
+    isaac_lab.idle(env, 1)
     env.reset()
-    return {"first": first, "second": lab.state(env)[1][:, 0].abs().max().item(), "carts": 64}
+    return {"first": first, "second": isaac_lab.state(env)[1][:, 0].abs().max().item(), "carts": 64}
 
 
 @surprise(
@@ -52,9 +52,9 @@ def first_reset_has_no_velocity() -> Values:
     guessed={"different": 10},
 )
 def rewards_are_one_buffer() -> Values:
-    from tests.surprises import lab
+    from tests.surprises import isaac_lab
 
-    env = lab.make(lab.config("newton"))
+    env = isaac_lab.make(isaac_lab.config("newton"))
     env.reset()
     rewards, observations, ends = [], [], []
     import torch
@@ -89,11 +89,11 @@ def rewards_are_one_buffer() -> Values:
     guessed={"logged": 1.0},
 )
 def episode_reward_is_over_the_longest_episode() -> Values:
-    from tests.surprises import lab
+    from tests.surprises import isaac_lab
 
-    env = lab.make(lab.config("newton", spread=False))
+    env = isaac_lab.make(isaac_lab.config("newton", spread=False))
     env.reset()
-    lab.idle(env, 60)
+    isaac_lab.idle(env, 60)
     paid = env.reward_manager.get_term_cfg("alive").weight * 60 * env.step_dt
     env.reset()
     return {"logged": env.extras["log"]["Episode_Reward/alive"].item(), "paid": paid, "limit": env.max_episode_length_s}
@@ -114,12 +114,12 @@ def episode_reward_is_over_the_longest_episode() -> Values:
     guessed={"same": False},
 )
 def the_log_stays() -> Values:
-    from tests.surprises import lab
+    from tests.surprises import isaac_lab
 
-    env = lab.make(lab.config("newton"))
+    env = isaac_lab.make(isaac_lab.config("newton"))
     env.reset()
     first = {key: float(value) for key, value in env.extras["log"].items()}
-    lab.idle(env, 20)
+    isaac_lab.idle(env, 20)
     last = {key: float(value) for key, value in env.extras["log"].items()}
     return {"same": first == last, "steps": 20, "keys": len(last)}
 
@@ -141,13 +141,13 @@ def the_log_stays() -> Values:
 def starts_are_clamped_silently() -> Values:
     import torch
 
-    from tests.surprises import lab
+    from tests.surprises import isaac_lab
 
-    cfg = lab.config("newton", spread=False)
+    cfg = isaac_lab.config("newton", spread=False)
     cfg.events.reset_cart_position.params["position_range"] = (4.5, 4.5)
-    env = lab.make(cfg)
+    env = isaac_lab.make(cfg)
     env.reset()
-    start = lab.state(env)[0][0, 0].item()
+    start = isaac_lab.state(env)[0][0, 0].item()
     ends_at = 0
     for step in range(1, 6):
         _, _, terminated, _, _ = env.step(torch.zeros(4, 1))
@@ -177,12 +177,12 @@ def both_ends_at_once() -> Values:
     import torch
     from isaaclab_rl.rl_games import RlGamesVecEnvWrapper
 
-    from tests.surprises import lab
+    from tests.surprises import isaac_lab
 
-    env = lab.make(lab.config("newton", spread=False))
+    env = isaac_lab.make(isaac_lab.config("newton", spread=False))
     env.reset()
     wrapped = RlGamesVecEnvWrapper(env, "cpu", 100.0, 1.0)
-    lab.put(env, (2.99, 0.0), (9.0, 0.0))
+    isaac_lab.put(env, (2.99, 0.0), (9.0, 0.0))
     env.episode_length_buf[:] = env.max_episode_length - 1
     _, _, _, extras = wrapped.step(torch.zeros(4, 1))
     return {
@@ -215,7 +215,7 @@ def interval_events_come_late() -> Values:
     import torch
     from isaaclab.managers import EventTermCfg
 
-    from tests.surprises import lab
+    from tests.surprises import isaac_lab
 
     seen: list[int] = []
 
@@ -225,14 +225,14 @@ def interval_events_come_late() -> Values:
 
     def run(reset_at: int | None) -> tuple[int, float]:
         seen.clear()
-        cfg = lab.config("newton", num_envs=2, spread=False)
+        cfg = isaac_lab.config("newton", num_envs=2, spread=False)
         cfg.episode_length_s = 20.0
         cfg.terminations.cart_out_of_bounds.params["bounds"] = (-1e9, 1e9)
         cfg.rewards.cart_vel.weight = -1.0
         for name in ("alive", "terminating", "pole_pos", "pole_vel"):
             getattr(cfg.rewards, name).weight = 0.0
         cfg.events.kick = EventTermCfg(func=note, mode="interval", interval_range_s=(3.0, 3.0))
-        env = lab.make(cfg)
+        env = isaac_lab.make(cfg)
         env.reset()
         reward = 0.0
         for step in range(1, 300):

@@ -28,14 +28,14 @@ PACKAGES = ("isaaclab", "newton")
 def joint_effort_limit_clips_nothing() -> Values:
     from isaaclab.actuators import IdealPDActuatorCfg
 
-    from tests.surprises import lab
+    from tests.surprises import isaac_lab
 
     def speed(action: float, **limit: float) -> float:
-        cfg = lab.config("newton", num_envs=1, spread=False)
+        cfg = isaac_lab.config("newton", num_envs=1, spread=False)
         cfg.scene.robot.actuators["cart_actuator"] = IdealPDActuatorCfg(
             joint_names_expr=["slider_to_cart"], stiffness=0.0, damping=10.0, **limit
         )
-        return push(lab.make(cfg), action)
+        return push(isaac_lab.make(cfg), action)
 
     return {
         "joint": speed(8.0, joint_effort_limit=400.0),
@@ -48,11 +48,11 @@ def push(env, action: float) -> float:
     """Speed of the cart [m/s] after one step from rest with this action."""
     import torch
 
-    from tests.surprises import lab
+    from tests.surprises import isaac_lab
 
     env.reset()
     env.step(torch.full((env.num_envs, 1), action))
-    return lab.state(env)[1][0, 0].item()
+    return isaac_lab.state(env)[1][0, 0].item()
 
 
 @surprise(
@@ -74,9 +74,9 @@ def push(env, action: float) -> float:
     guessed={"newton_applied": 800.0, "ovphysx_applied": 800.0},
 )
 def applied_torque_is_an_estimate(engine: str) -> Values:
-    from tests.surprises import lab
+    from tests.surprises import isaac_lab
 
-    env = lab.make(lab.config(engine, num_envs=1, spread=False))
+    env = isaac_lab.make(isaac_lab.config(engine, num_envs=1, spread=False))
     speed = push(env, 8.0)
     applied = env.scene["robot"].data.applied_torque.torch[0, 0].item()
     return {"applied": applied, "speed": speed, "half": push(env, 4.0)}
@@ -96,11 +96,11 @@ def applied_torque_is_an_estimate(engine: str) -> Values:
     guessed={"effort": 100.0},
 )
 def action_clip_is_after_the_scale() -> Values:
-    from tests.surprises import lab
+    from tests.surprises import isaac_lab
 
-    cfg = lab.config("newton", num_envs=1, spread=False)
+    cfg = isaac_lab.config("newton", num_envs=1, spread=False)
     cfg.actions.joint_effort.clip = {"slider_to_cart": (-1.0, 1.0)}
-    env = lab.make(cfg)
+    env = isaac_lab.make(cfg)
     push(env, 1.0)
     return {"effort": env.action_manager.get_term("joint_effort").processed_actions[0, 0].item()}
 
@@ -127,15 +127,15 @@ def names_do_not_order() -> Values:
     import torch
     from isaaclab.managers import SceneEntityCfg
 
-    from tests.surprises import lab
+    from tests.surprises import isaac_lab
 
     names = ["cart_to_pole", "slider_to_cart"]
-    cfg = lab.config("newton", num_envs=1, spread=False)
+    cfg = isaac_lab.config("newton", num_envs=1, spread=False)
     cfg.actions.joint_effort.joint_names = names
     cfg.observations.policy.joint_pos_rel.params = {"asset_cfg": SceneEntityCfg("robot", joint_names=names)}
-    env = lab.make(cfg)
+    env = isaac_lab.make(cfg)
     env.reset()
-    lab.put(env, (0.0, 0.3), (0.0, 0.0))
+    isaac_lab.put(env, (0.0, 0.3), (0.0, 0.0))
     second = env.observation_manager.compute()["policy"][0, 1].item()
     env.step(torch.tensor([[1.0, 0.0]]))
     cart, pole = env.scene["robot"].data.joint_effort_target.torch[0].tolist()
@@ -159,16 +159,16 @@ def names_do_not_order() -> Values:
 def noise_is_scaled_too() -> Values:
     from isaaclab.utils.noise import UniformNoiseCfg
 
-    from tests.surprises import lab
+    from tests.surprises import isaac_lab
 
-    cfg = lab.config("newton", num_envs=64, spread=False)
+    cfg = isaac_lab.config("newton", num_envs=64, spread=False)
     term = cfg.observations.policy.joint_pos_rel
     term.noise, term.scale, term.clip = UniformNoiseCfg(n_min=-0.1, n_max=0.1), 10.0, (-1.0, 1.0)
     cfg.observations.policy.enable_corruption = True
-    env = lab.make(cfg)
+    env = isaac_lab.make(cfg)
     env.reset()
     quiet = env.observation_manager.compute()["policy"][:, 0].abs().max().item()
-    lab.put(env, (2.0, 0.0), (0.0, 0.0))
+    isaac_lab.put(env, (2.0, 0.0), (0.0, 0.0))
     return {"noise": quiet, "largest": env.observation_manager.compute()["policy"][:, 0].max().item()}
 
 
@@ -193,11 +193,11 @@ def noise_is_scaled_too() -> Values:
 def history_is_by_term() -> Values:
     import torch
 
-    from tests.surprises import lab
+    from tests.surprises import isaac_lab
 
-    cfg = lab.config("newton", num_envs=1)
+    cfg = isaac_lab.config("newton", num_envs=1)
     cfg.observations.policy.history_length = 3
-    env = lab.make(cfg)
+    env = isaac_lab.make(cfg)
     env.reset()
     env.step(torch.zeros(1, 1))
     obs, _ = env.reset()
@@ -229,7 +229,7 @@ def history_is_by_term() -> Values:
 def weight_zero_is_not_called() -> Values:
     from isaaclab.managers import RewardTermCfg
 
-    from tests.surprises import lab
+    from tests.surprises import isaac_lab
 
     calls = {"zero": 0, "small": 0}
 
@@ -241,12 +241,12 @@ def weight_zero_is_not_called() -> Values:
         calls["small"] += 1
         return env.episode_length_buf.float()
 
-    cfg = lab.config("newton", num_envs=1)
+    cfg = isaac_lab.config("newton", num_envs=1)
     cfg.rewards.zero, cfg.rewards.small = RewardTermCfg(func=zero, weight=0.0), RewardTermCfg(func=small, weight=1e-9)
-    env = lab.make(cfg)
+    env = isaac_lab.make(cfg)
     env.reset()
     before = dict(calls)
-    lab.idle(env, 5)
+    isaac_lab.idle(env, 5)
     return {"calls": calls["zero"] - before["zero"], "small": calls["small"] - before["small"], "steps": 5}
 
 
@@ -264,13 +264,13 @@ def weight_zero_is_not_called() -> Values:
     guessed={"newton_moved": 0.0, "ovphysx_moved": 0.0},
 )
 def bodies_follow_a_written_joint(engine: str) -> Values:
-    from tests.surprises import lab
+    from tests.surprises import isaac_lab
 
-    env = lab.make(lab.config(engine, num_envs=1, spread=False))
+    env = isaac_lab.make(isaac_lab.config(engine, num_envs=1, spread=False))
     env.reset()
     robot = env.scene["robot"]
     cart = robot.body_names.index("cart")
     before = robot.data.body_pos_w.torch[0, cart].clone()
-    lab.put(env, (0.5, 0.0), (0.0, 0.0))
+    isaac_lab.put(env, (0.5, 0.0), (0.0, 0.0))
     after = robot.data.body_pos_w.torch[0, cart].clone()
     return {"moved": (after - before).norm().item()}

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.surprises.entries import ENTRIES, GROUPS
-from tests.surprises.page import PAGE, render, section
 from tests.surprises.record import differences, read
 from tests.surprises.run import run_all
+from tests.surprises.write_page import PAGE, render, section
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORD = read()

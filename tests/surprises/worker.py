@@ -35,7 +35,7 @@ def main(world: str, out: str, *names: str) -> None:
         results[entry.name] = seen(entry, world)
         Path(out).write_text(json.dumps(results, indent=1))  # what there is, should a later check end the process
     if world != "plain":
-        from tests.surprises.lab import close
+        from tests.surprises.isaac_lab import close
 
         close()
 

@@ -1,9 +1,9 @@
 """The page's own trainer, measured: seeds to solved beside Isaac Lab's, and steps a second beside a plain CPU PPO.
 
-    python -m tests.benchmarks.page                        # all parts
-    python -m tests.benchmarks.page --only browser         # in headless Chromium: time to solved, input to picture
-    python -m tests.benchmarks.page --only rate --rounds 3
-    python -m tests.benchmarks.page --only solved --seeds 10
+    python -m tests.benchmarks.page_trainer                    # all parts
+    python -m tests.benchmarks.page_trainer --only browser     # in headless Chromium: time to solved, input to picture
+    python -m tests.benchmarks.page_trainer --only rate --rounds 3
+    python -m tests.benchmarks.page_trainer --only solved --seeds 10
 
 The browser's part presses Train in a page with the widgets, the network cut, and moves sliders meanwhile. In the others
 the page's code runs in node, the engine of Chromium. The plain PPO is PyTorch on Gymnasium's vectorised CartPole-v1, in
@@ -266,7 +266,9 @@ def browser(args: argparse.Namespace) -> dict[str, Any]:
 def main() -> int:
     """Measure what was asked for and write the file."""
     parts = {"rate": rate, "solved": solved, "browser": browser}
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.page", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks.page_trainer", description=__doc__.partition("\n")[0]
+    )
     parser.add_argument("--only", nargs="+", choices=list(parts), default=list(parts))
     parser.add_argument("--rounds", type=int, default=3, help="runs of which the median counts (default: 3)")
     parser.add_argument("--seeds", type=int, default=10, help="seeds until solved, on each side (default: 10)")

@@ -34,11 +34,11 @@ def time_out(ask: bool, wrap=None):
     """An environment after a step in which the time was up, and its info; ``wrap`` is a wrapper to step through."""
     import torch
 
-    from tests.surprises import lab
+    from tests.surprises import isaac_lab
 
-    cfg = lab.config("newton", num_envs=2)
+    cfg = isaac_lab.config("newton", num_envs=2)
     cfg.compute_final_obs = ask
-    env = lab.make(cfg)
+    env = isaac_lab.make(cfg)
     env.reset()
     stepper = env if wrap is None else wrap(env)
     env.episode_length_buf[:] = env.max_episode_length - 1
@@ -88,9 +88,9 @@ def sb3_looks_into_the_next_episode() -> Values:
     guessed={"longer": 0, "steps": 498},
 )
 def a_step_too_many() -> Values:
-    from tests.surprises import lab
+    from tests.surprises import isaac_lab
 
-    env = lab.make(lab.config("newton", num_envs=1))
+    env = isaac_lab.make(isaac_lab.config("newton", num_envs=1))
     steps = {}
     for n in range(1, 201):
         env.cfg.episode_length_s = round(0.1 * n, 1)
@@ -120,11 +120,11 @@ def a_step_too_many() -> Values:
 def an_explicit_brake_overshoots(engine: str) -> Values:
     from isaaclab.actuators import IdealPDActuatorCfg
 
-    from tests.surprises import lab
+    from tests.surprises import isaac_lab
     from tests.surprises.engines import far_bounds
 
     def speed(explicit: bool) -> float:
-        cfg = lab.config(engine, num_envs=1, spread=False)
+        cfg = isaac_lab.config(engine, num_envs=1, spread=False)
         far_bounds(cfg)
         names = ["slider_to_cart"]
         if explicit:
@@ -134,11 +134,11 @@ def an_explicit_brake_overshoots(engine: str) -> Values:
         else:
             cfg.scene.robot.actuators["cart_actuator"].damping = 1000.0
             cfg.scene.robot.actuators["cart_actuator"].joint_effort_limit = 1e5
-        env = lab.make(cfg)
+        env = isaac_lab.make(cfg)
         env.reset()
-        lab.put(env, (0.0, 0.0), (1.0, 0.0))
+        isaac_lab.put(env, (0.0, 0.0), (1.0, 0.0))
         fastest = []
-        lab.idle(env, 3, lambda: fastest.append(abs(lab.state(env)[1][0, 0].item())))
+        isaac_lab.idle(env, 3, lambda: fastest.append(abs(isaac_lab.state(env)[1][0, 0].item())))
         return fastest[-1]
 
     return {"implicit": speed(False), "explicit": speed(True)}
