@@ -15,9 +15,8 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # started with & or nohup
 
 FAST = (
     "unit/test_evaluation.py",
-    "unit/test_exercises_4_5.py",
-    "unit/test_exercises_6_9.py",
-    "unit/test_exercises_10.py",
+    "unit/test_exercises_1_to_5.py",
+    "unit/test_exercises_6_to_11.py",
     "unit/test_export.py",
     "unit/test_forked_process.py",
     "unit/test_launch_shortcuts.py",

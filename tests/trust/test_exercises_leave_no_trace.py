@@ -14,8 +14,7 @@ import pytest
 import torch
 
 from cartpole_lab.tasks.robot import CARTPOLE_CFG
-from cartpole_lab.teaching import exercises
-from cartpole_lab.teaching.exercises import gymnasium_ids, mdp_terms, measuring, training
+from cartpole_lab.teaching.exercises import acting, gymnasium_ids, mdp_terms, measuring, scene, training
 
 Capture = pytest.CaptureFixture[str]
 
@@ -45,8 +44,8 @@ def spoiling(change: Callable[[Any], Any]) -> Callable[..., Any]:
 RIGHT: dict[str, tuple[Callable[..., None], Callable[..., Any]]] = {
     "clipped_gain": (training.check_clipped_gain, gain),
     "value_target": (mdp_terms.check_value_target, lambda r, v, te, tr, g: r + g * v * ~te),
-    "lean": (exercises.check_lean, lambda o: -torch.sign(o[:, 1:2])),
-    "sin_cos": (exercises.check_sin_cos, lambda a: torch.stack([a.sin(), a.cos()], dim=-1)),
+    "lean": (acting.check_lean, lambda o: -torch.sign(o[:, 1:2])),
+    "sin_cos": (acting.check_sin_cos, lambda a: torch.stack([a.sin(), a.cos()], dim=-1)),
     "standard_error": (measuring.check_standard_error, lambda r: r.std() / len(r) ** 0.5),
 }
 
@@ -78,12 +77,12 @@ def test_a_robot_that_was_written_into_is_put_back(capsys: Capture) -> None:
     from isaaclab.utils import replace
 
     CARTPOLE_CFG.actuators["cart_actuator"].damping = 0.0
-    assert "as it was again" in said(capsys, exercises.check_ice, replace(CARTPOLE_CFG), CARTPOLE_CFG)
+    assert "as it was again" in said(capsys, scene.check_ice, replace(CARTPOLE_CFG), CARTPOLE_CFG)
     motor = replace(CARTPOLE_CFG.actuators["cart_actuator"], damping=0.0)
     ice = replace(CARTPOLE_CFG, actuators={**CARTPOLE_CFG.actuators, "cart_actuator": motor})
-    assert said(capsys, exercises.check_ice, ice, CARTPOLE_CFG).startswith("✓")
+    assert said(capsys, scene.check_ice, ice, CARTPOLE_CFG).startswith("✓")
     CARTPOLE_CFG.init_state.joint_pos["cart_to_pole"] = 3.14
-    assert "as it was again" in said(capsys, exercises.check_hanging, replace(CARTPOLE_CFG), CARTPOLE_CFG)
+    assert "as it was again" in said(capsys, scene.check_hanging, replace(CARTPOLE_CFG), CARTPOLE_CFG)
     assert CARTPOLE_CFG.init_state.joint_pos["cart_to_pole"] == 0.0
     assert CARTPOLE_CFG.actuators["cart_actuator"].damping == 10.0
 
