@@ -306,6 +306,12 @@ class TestTrainer:
             sliders = ("learning_rate", "gamma", "entropy_coef")
             assert Trainer(agent=name).ppo == {key: number(config[key]) for key in sliders}
 
+    def test_the_page_evaluates_as_often_and_as_long_as_train_does(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("cartpole_lab.evaluation.EPISODES", 2000)
+        monkeypatch.setattr("cartpole_lab.training.options.EVAL_INTERVAL", 7)
+        criterion = Trainer().settings["criterion"]
+        assert (criterion["episodes"], criterion["eval_interval"]) == (2000, 7)
+
     def test_an_agent_that_the_page_cannot_follow_is_refused(self) -> None:
         from cartpole_lab.errors import UserError
         from cartpole_lab.session.configs import load_cfg

@@ -114,15 +114,17 @@ def page_task() -> dict[str, Any]:
 
 def page_criterion() -> dict[str, float]:
     """When a policy counts as solved, and when a training stops for it: the numbers of ``cartpole-lab train``."""
-    episodes, ceiling = 1024, success.EPISODE_S
+    from cartpole_lab.evaluation import EPISODES
+    from cartpole_lab.training.options import EVAL_INTERVAL
+
     return {
-        "episodes": episodes,
+        "episodes": EPISODES,
         "mean_return": success.SOLVED_RETURN,
         "timeout_share": success.SOLVED_TIMEOUTS,
-        "eval_interval": 3,
+        "eval_interval": EVAL_INTERVAL,
         "stop_return": success.SOLVED_RETURN + success.STOP_MARGIN,
-        "stop_failures": success.stop_failures(episodes),
-        "promising_return": success.PROMISING_SHARE * ceiling,
+        "stop_failures": success.stop_failures(EPISODES),
+        "promising_return": success.PROMISING_SHARE * success.EPISODE_S,
         "promising_failures": success.PROMISING_FAILURES,
     }
 

@@ -535,7 +535,7 @@ export function cartpolePPO() {
 
   /**
    * A training as `cartpole-lab train --stop_when_solved` runs it. Yields after every epoch; judged at the end on
-   * episodes that had no say in when to stop. `criterion`: see `cartpole_lab.teaching.widgets._page`.
+   * episodes that had no say in when to stop. `criterion`: see `page_settings.py`.
    */
   function* training({ criterion, max_epochs, stop_when_solved = true, evaluate_always = false, ...settings }) {
     const ppo = new PPO(settings), { task, k, weights, num_envs, seed } = settings;
