@@ -1,8 +1,7 @@
 """Runs: the folder that a training leaves behind, read as one object.
 
 A run records which of its checkpoints is the best and why. A folder of Isaac Lab's own ``isaaclab train`` records no
-such
-thing: there the best is the file that its library calls so, and :attr:`Run.best` says that it is.
+such thing: there the best is the file that its library calls so, and :attr:`Run.best` says that it is.
 """
 
 from __future__ import annotations
