@@ -1,6 +1,6 @@
 """Do the lessons' statements hold elsewhere? ``make claims``, or ``python book/run_claims.py [--seeds 1 2 …] [NAME…]``.
 
-Runs the lessons at the book's parameters with several seeds, with one and two threads of PyTorch, and with the plainest
+Runs the lessons as the book does, with several seeds, with one and two threads of PyTorch, and with the plainest
 instructions of the processor that PyTorch can take, and prints a table: a line a statement, a column a run. Exit status
 1 if one fails somewhere. It takes the lessons' run time once for each column: name the lessons that you have changed.
 Each verdict is kept in ``_build/claims`` until a lesson's code, package or column change, so one sitting goes on where
@@ -27,7 +27,7 @@ from bookbuild import paths
 from bookbuild.claims import read_claims
 from bookbuild.digest import package_digest
 from bookbuild.machine import describe_machine
-from bookbuild.notebooks import load_parameters, parameter_names, run_notebook
+from bookbuild.notebooks import parameter_names, run_notebook
 
 SEEDS = (1, 2, 3, 4, 5)
 RECORD = paths.BOOK / "measured" / "claims.txt"
@@ -63,15 +63,10 @@ def conditions(seeds: Sequence[int]) -> list[Condition]:
 
 
 def run_or_recall(
-    lesson: Path,
-    condition: Condition,
-    book: Mapping[str, int | float | str | bool | None],
-    package: str,
-    *,
-    kept_only: bool = False,
+    lesson: Path, condition: Condition, package: str, *, kept_only: bool = False
 ) -> dict[str, bool] | None:
     """The verdicts of a lesson's statements under a condition, kept or of a run; None where there are none."""
-    parameters = {**book, **condition.parameters(parameter_names(lesson))}
+    parameters = condition.parameters(parameter_names(lesson))
     code = [cell.source for cell in nbformat.read(lesson, as_version=4).cells if cell.cell_type == "code"]
     made_from = [code, package, sorted(parameters.items()), condition.capability]
     key = hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:20]
@@ -155,12 +150,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("--record takes all lessons and columns")
     if args.fresh:
         shutil.rmtree(paths.BUILD / "claims", ignore_errors=True)
-    book, package = load_parameters(paths.BOOK_PARAMETERS), package_digest()
+    package = package_digest()
     verdicts: dict[str, dict[str, dict[str, bool] | None]] = {}
     for lesson in lessons:
         for condition in columns:
             print(f"{lesson.stem}, {condition.name} …", flush=True)
-            found = run_or_recall(lesson, condition, book.get(lesson.stem, {}), package, kept_only=args.kept)
+            found = run_or_recall(lesson, condition, package, kept_only=args.kept)
             verdicts.setdefault(lesson.stem, {})[condition.name] = found
             for sentence, holds in (found or {}).items():
                 if not holds:

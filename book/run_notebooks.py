@@ -41,7 +41,7 @@ def run_lessons(
 
     Args:
         sources: The notebooks.
-        test: Take the small parameters of the tests instead of the book's.
+        test: Take the small parameters of the tests instead of the lessons' own.
         cache: Use and store results by the hash of notebook, package and parameters.
         stale: Take the newest stored result of each, old or not, and run only what has none (for drafts).
         jobs: Lessons that run at a time. More than one is quicker in all, and the times that lessons print are longer.
@@ -51,7 +51,7 @@ def run_lessons(
     Returns:
         One run a notebook, failed ones included, in the order of ``sources``.
     """
-    parameters = load_parameters(paths.TEST_PARAMETERS if test else paths.BOOK_PARAMETERS)
+    parameters = load_parameters(paths.TEST_PARAMETERS) if test else {}
     package = package_digest() if cache else None
     # The lessons' statements are about the book's runs; the tests' are too small for some.
     options = {"package": package, "stale": stale, "claims": not test and exercises, "exercises": exercises}

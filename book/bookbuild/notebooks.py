@@ -63,12 +63,8 @@ class NotebookRun:
 
 
 def load_parameters(path: Path) -> dict[str, dict[str, Any]]:
-    """Parameters by notebook name from a YAML file; empty where the file does not exist."""
-    if not path.is_file():
-        return {}
-    return {
-        name: dict(values or {}) for name, values in (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).items()
-    }
+    """Parameters by notebook name from a YAML file."""
+    return {name: dict(values) for name, values in yaml.safe_load(path.read_text(encoding="utf-8")).items()}
 
 
 def parameter_names(lesson: Path) -> list[str]:

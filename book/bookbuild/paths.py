@@ -43,7 +43,6 @@ VENDOR = ROOT / "_build" / "vendor_static" / "vendor"
 """Third-party scripts, as they are copied to the book's static files."""
 
 TEST_PARAMETERS = ROOT / "tests" / "notebooks" / "parameters.yaml"
-BOOK_PARAMETERS = BOOK / "parameters.yaml"
 
 
 def lesson_paths(folder: Path | None = None) -> list[Path]:

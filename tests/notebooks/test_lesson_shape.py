@@ -11,7 +11,9 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from bookbuild import paths
 from bookbuild.exercises import find_exercises, tags_of
+from bookbuild.notebooks import load_parameters
 from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -135,10 +137,8 @@ def test_parameters_cell(lesson: Path, notebook: NotebookNode) -> None:
         names.add(ast.unparse(statement.targets[0]))
         line = cells[0].source.splitlines()[(statement.end_lineno or 1) - 1]
         assert "#" in line, f"{ast.unparse(statement)!r} has no comment that gives its unit or meaning"
-    for file in (ROOT / "tests" / "notebooks" / "parameters.yaml", ROOT / "book" / "parameters.yaml"):
-        blocks = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-        unknown = set(blocks.get(lesson.stem) or {}) - names
-        assert not unknown, f"{file.name} sets {unknown}, which the cell does not have"
+    unknown = set(load_parameters(paths.TEST_PARAMETERS).get(lesson.stem, {})) - names
+    assert not unknown, f"{paths.TEST_PARAMETERS.name} sets {unknown}, which the cell does not have"
 
 
 def test_markdown_is_plain(notebook: NotebookNode) -> None:
@@ -207,9 +207,5 @@ def test_stripped(lesson: Path, notebook: NotebookNode) -> None:
     nbformat.validate(notebook)
 
 
-@pytest.mark.parametrize("name", ["notebooks", "book"])
-def test_no_parameters_for_lessons_that_do_not_exist(name: str) -> None:
-    file = ROOT / ("tests/notebooks/parameters.yaml" if name == "notebooks" else "book/parameters.yaml")
-    blocks = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    existing = {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
-    assert set(blocks) <= existing
+def test_no_parameters_for_lessons_that_do_not_exist() -> None:
+    assert set(load_parameters(paths.TEST_PARAMETERS)) <= {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}

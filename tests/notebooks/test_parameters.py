@@ -10,7 +10,9 @@ import nbformat
 import papermill
 import pytest
 import yaml
+from bookbuild import paths
 from bookbuild.exercises import tags_of
+from bookbuild.notebooks import load_parameters
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 
@@ -41,9 +43,7 @@ def test_every_parameter_is_checked_and_no_other(lesson: Path, notebook: Noteboo
     names, limits = assigned(cell.source), LESSONS[int(lesson.stem[:2])]
     assert set(names) == set(limits)
     exec(check.source, dict(names))
-    for file in ("tests/notebooks/parameters.yaml", "book/parameters.yaml"):
-        blocks = yaml.safe_load((ROOT / file).read_text(encoding="utf-8")) or {}
-        exec(check.source, names | (blocks.get(lesson.stem) or {}))
+    exec(check.source, names | load_parameters(paths.TEST_PARAMETERS).get(lesson.stem, {}))
     for name in names:
         exec(check.source, names | {name: limits[name].example})
 
