@@ -7,11 +7,8 @@ that is held back, and saving and restoring a live environment's state. What is 
 from __future__ import annotations
 
 from cartpole_lab.lazy_names import lazy_names
-from cartpole_lab.session.surroundings import (
-    leave_out_foreign_packages,
-    name_other_versions,
-    use_writable_caches,
-)
+from cartpole_lab.session.cache_folders import use_writable_caches
+from cartpole_lab.session.surroundings import leave_out_foreign_packages, name_other_versions
 
 # At once, because it cannot be mended later: what comes next imports NumPy, and Warp, which makes its cache folder.
 leave_out_foreign_packages()

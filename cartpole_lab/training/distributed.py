@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cartpole_lab.errors import UserError
-from cartpole_lab.session import surroundings
+from cartpole_lab.session import cache_folders
 from cartpole_lab.training.options import TrainOptions
 
 if TYPE_CHECKING:
@@ -152,9 +152,9 @@ def use_own_lock() -> None:
     Whoever trains on a machine first leaves that file, which no other user may open for writing.
     """
     lock = Path(tempfile.gettempdir(), SPAWN_LOCK)
-    if lock.exists() and not surroundings.is_own(lock):
+    if lock.exists() and not cache_folders.is_own(lock):
         with contextlib.suppress(OSError):
-            tempfile.tempdir = str(surroundings.own_temporary_folder())
+            tempfile.tempdir = str(cache_folders.own_temporary_folder())
 
 
 def join(options: TrainOptions, env_cfg: Any, params: dict[str, Any]) -> Group:

@@ -24,7 +24,7 @@ import pytest
 from cartpole_lab.cli.launching import _told, count, words_of
 from cartpole_lab.errors import UserError
 from cartpole_lab.policies.checkpoint import read_checkpoint
-from cartpole_lab.session import surroundings
+from cartpole_lab.session import cache_folders
 from cartpole_lab.training.distributed import SPAWN_LOCK, part_of, rank, use_own_lock
 from cartpole_lab.training.options import TrainOptions, add_flags, from_args
 
@@ -260,13 +260,13 @@ def test_another_users_lock_of_isaac_labs_is_left_alone(tmp_path: Path, monkeypa
     use_own_lock()
     assert tempfile.gettempdir() == str(tmp_path), "there is none, or it is the user's own"
 
-    monkeypatch.setattr(surroundings, "is_own", lambda path: path.name != SPAWN_LOCK)
+    monkeypatch.setattr(cache_folders, "is_own", lambda path: path.name != SPAWN_LOCK)
     use_own_lock()
     own = Path(tempfile.gettempdir())
     assert own.parent == tmp_path and own.stat().st_mode & 0o777 == 0o700
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(surroundings, "is_own", lambda path: False)
+    monkeypatch.setattr(cache_folders, "is_own", lambda path: False)
     use_own_lock()
     assert tempfile.gettempdir() == str(tmp_path), "a folder of that name may be somebody else's, too"
 

@@ -512,7 +512,7 @@ def test_a_home_that_takes_no_files(tmp_path: Path) -> None:
         "import cartpole_lab.session, warp as wp; wp.config.quiet = True; wp.init()\n"
         "print(wp.config.kernel_cache_dir)\nimport matplotlib; print(matplotlib.get_cachedir())"
     )
-    from cartpole_lab.session.surroundings import _HOMES
+    from cartpole_lab.session.cache_folders import _HOMES
 
     names = ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "WARP_CACHE_PATH", "PYTHONPATH", *_HOMES)  # ours may have some
     environment = {k: v for k, v in os.environ.items() if k not in names} | {"HOME": "/dev/null/home"}
