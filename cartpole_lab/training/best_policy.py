@@ -53,8 +53,8 @@ class Watch:
         self.best: dict[str, Any] | None = None
         """The moment that did best when evaluated: all entries of its checkpoint."""
         self.best_score = -np.inf
-        self.best_counts = False
-        """Whether the best one was found at or after the agent's ``save_best_after``; one before waits for the end."""
+        self.best_written = False
+        """Whether the best one lies in its file; before the agent's ``save_best_after`` it waits."""
         self.failed = 0
         """Episodes of this epoch that ended before their time limit."""
         self.pay = 0.0
@@ -172,14 +172,12 @@ class Watch:
         return result
 
     def _keep_if_best(self, moment: dict[str, Any], score: float) -> None:
-        """Remember a moment that did better than all before; from ``save_best_after`` on it is written at once."""
-        if math.isnan(score):
-            return
-        counts = moment["epoch"] >= self.algo.save_best_after
-        if score > self.best_score or (counts and not self.best_counts):
-            self.best, self.best_score, self.best_counts = moment, score, counts
-            if counts:
-                self.keep_best()
+        """Remember a moment that did better than all before; the file of the best begins at ``save_best_after``."""
+        if score > self.best_score:
+            self.best, self.best_score, self.best_written = moment, score, False
+        if self.best is not None and not self.best_written and moment["epoch"] >= self.algo.save_best_after:
+            self.keep_best()
+            self.best_written = True
 
     def keep_best(self) -> Path:
         """Write the best moment where Isaac Lab looks for the best checkpoint, and record why it is that."""

@@ -25,6 +25,7 @@ from cartpole_lab.policies.meaning import Meaning, safe_yaml
 from cartpole_lab.session.configs import load_cfg
 from cartpole_lab.session.env_settings import EnvSettings, describe, plain, rebuild, record
 from cartpole_lab.training import TrainingRun, train
+from cartpole_lab.training.best_policy import Watch
 
 SMALL = {"num_envs": 16, "device": "cpu", "progress": False, "eval_episodes": 16}
 WORDS = ["env.episode_length_s=1", "env.rewards.pole_pos.weight=-2", "agent.params.config.save_frequency=2"]
@@ -186,8 +187,6 @@ def _killed(root: Path, moment: str) -> None:
 
 
 def _kill_at(moment: str, patch: pytest.MonkeyPatch) -> None:
-    from cartpole_lab.training.best_policy import Watch
-
     where, count = moment.split(" ")
     owner, name = {"step": (Watch, "step_done"), "file": (os, "replace"), "epoch": (Watch, "epoch_done")}[where]
     left, plain_call = [int(count)], getattr(owner, name)
@@ -409,12 +408,19 @@ def test_a_file_is_whole_or_as_it_was(tmp_path: Path) -> None:
     assert check_name("cart-pole 2", "it") == "cart-pole 2"
 
 
-def test_save_best_after_and_score_to_win_are_honoured(tmp_path: Path) -> None:
+def test_save_best_after_and_score_to_win_are_honoured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep, there = Watch._keep_if_best, []
+    monkeypatch.setattr(Watch, "_keep_if_best", lambda self, moment, _: keep(self, moment, -moment["epoch"]))
     late = train(
         **SMALL, seed=1, max_iterations=4, eval_interval=1, log_root=tmp_path / "a",
-        overrides=["env.episode_length_s=1", "agent.params.config.save_best_after=4"],
+        overrides=["env.episode_length_s=1", "agent.params.config.save_best_after=3"],
+        on_epoch=lambda _: there.append(any((tmp_path / "a").rglob("cartpole.pth"))),
     )  # fmt: skip
-    assert Run.open(late.log_dir).best.epoch == 4, "what comes before does not count once the training got there"
+    best = Run.open(late.log_dir).best
+    assert there == [False, False, True, True], "the setting says from when on the best is in its file"
+    assert (best.epoch, best.score) == (1, -1.0), "each epoch did worse than the one before"
+    assert open_checkpoint(best.path).state["epoch"] == 1 and "4 evaluations" in best.why
+    monkeypatch.undo()
     won = train(
         **SMALL, seed=1, max_iterations=30, eval_interval=0, log_root=tmp_path / "b",
         overrides=["agent.params.config.save_best_after=2", "agent.params.config.score_to_win=-100",
