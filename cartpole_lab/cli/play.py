@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=10.0, help="length of the film (default: 10)")
     parser.add_argument("--seed", type=int, default=7, help="seed of the start states (default: 7)")
     parser.add_argument(
-        "--out", help="file to write (default: below videos/play in the run's folder, named after the checkpoint)"
+        "--out", help="mp4 to write (default: below videos/play in the run's folder, named after the checkpoint)"
     )
     parser.add_argument("--force", action="store_true", help="replace the file that --out names")
 

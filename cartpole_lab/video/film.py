@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 LONGEST_S = 3600.0
 """Length beyond which a film is a slip of the hand [s]."""
+OTHER_FORMATS = ("avi", "flv", "gif", "jpeg", "jpg", "m4v", "mkv", "mov", "mpeg", "mpg", "png", "webm", "webp", "wmv")
+"""Endings of films and pictures that are not written here."""
 
 
 def record_video(
@@ -63,7 +65,8 @@ def record_video(
         Path of the film.
 
     Raises:
-        UserError: A size, length or frame rate that can't be filmed; a name that is taken, or cannot be written.
+        UserError: A size, length or frame rate that can't be filmed; a name that is taken, cannot be written, or
+            asks for another format.
     """
     check_num_envs(num_envs)
     _check_film(width, height, fps, seconds)
@@ -89,9 +92,15 @@ def record_video(
 
 
 def film_name(path: str | Path) -> Path:
-    """The film's file: ``.mp4`` is put behind a name that lacks it."""
+    """The film's file: ``.mp4`` is put behind a name that lacks it.
+
+    Raises:
+        UserError: The name asks for another format.
+    """
     path = Path(path)
-    return path if path.suffix == ".mp4" else path.with_name(f"{path.name}.mp4")
+    if path.suffix.lower().removeprefix(".") in OTHER_FORMATS:
+        raise UserError(f"film {str(path)!r} cannot be written: films are .mp4 only, such as {path.stem}.mp4")
+    return path if path.suffix.lower() == ".mp4" else path.with_name(f"{path.name}.mp4")
 
 
 def _check_film(width: int, height: int, fps: int, seconds: float) -> None:

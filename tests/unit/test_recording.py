@@ -11,7 +11,7 @@ import pytest
 
 from cartpole_lab.errors import UserError
 from cartpole_lab.policies.by_hand import pd_policy, zero_policy
-from cartpole_lab.video.film import record_video
+from cartpole_lab.video.film import film_name, record_video
 from cartpole_lab.video.rollout import Rollout, record_rollout
 
 STEPS, ENVS = 60, 3
@@ -132,6 +132,18 @@ def test_a_film_that_cannot_be_is_refused(tmp_path: Path, wrong: dict, message: 
     with pytest.raises(UserError, match=message):
         record_video(pd_policy(), tmp_path / "film.mp4", **wrong)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["film.avi", "film.GIF", "film.webm", "film.png"])
+def test_a_film_in_another_format_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UserError, match=r"films are \.mp4 only, such as film\.mp4"):
+        record_video(pd_policy(), tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_film_gets_its_ending() -> None:
+    names = ("a.mp4", "A.MP4", "a", "cart-2.5")
+    assert [film_name(name).name for name in names] == ["a.mp4", "A.MP4", "a.mp4", "cart-2.5.mp4"]
 
 
 def test_several_actions_and_actions_that_are_positions() -> None:
