@@ -17,6 +17,8 @@ PROMISES = {"some seconds": 20.0, "half a minute": 60.0, "a minute or two": 180.
 """The words that a lesson may use, and the longest wait [s] on two processor cores that each still fits."""
 
 _MARK = "**Slow cell.**"
+_BLOCK = r"^> \*\*Slow cell\.\*\*.*(?:\n> *\S.*)*"
+"""The promise to the end of its paragraph."""
 _BUSY_S = 0.05
 """A cell that takes less does not count as the one that is waited for [s]."""
 
@@ -29,7 +31,7 @@ def with_measured_waits(executed: NotebookNode) -> NotebookNode:
             seconds = _duration_of_next(result.cells[number + 1 :])
             if seconds is not None:
                 line = f"\\g<0> *(When this page was made: {seconds:.0f} s.)*"
-                cell["source"] = re.sub(r"^> \*\*Slow cell\.\*\*.*$", line, cell.source, count=1, flags=re.M)
+                cell["source"] = re.sub(_BLOCK, line, cell.source, count=1, flags=re.M)
     return result
 
 

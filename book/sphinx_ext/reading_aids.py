@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -23,6 +24,8 @@ _NAMES = ("Newton", "Warp", "PhysX")
 """Words that are names: 100 newtons are none of theirs."""
 _EVERYDAY = ("value", "perfect", "kit", "step")
 """Words of the glossary that pages mostly mean in their everyday sense; only links by hand lead to them."""
+_SHORT_WORD_OF_CODE = re.compile(r'<span class="pre">(?=[^<]*-)([^<]{1,24})</span>')
+"""Such as a flag: a browser would end a line behind its hyphens."""
 _NOT_LINKED = (GLOSSARY, "book/gallery")
 _NOT_INSIDE = (nodes.reference, nodes.literal, nodes.title, nodes.math, nodes.raw, nodes.strong, nodes.caption)
 
@@ -94,6 +97,14 @@ def _same(word: str, found: str) -> bool:
         return found == word
     forms = (word, f"{word}s", f"{word}es")
     return found in forms if word.isupper() else found.lower() in (form.lower() for form in forms)
+
+
+def keep_short_code_whole(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Mark short words of code that have a hyphen, so that the style sheet can keep each on one line."""
+    if "body" in context:
+        context["body"] = _SHORT_WORD_OF_CODE.sub(r'<span class="pre whole">\1</span>', context["body"])
 
 
 def write_texts(app: Sphinx, error: Exception | None) -> None:

@@ -27,6 +27,7 @@ The sum of rewards of an *episode*.
 PAGE = """# Returns of PPO
 
 `PPO` is a name here, and **returns** are bold. PPO gives returns; PPO again, a turn, 5 newtons. [PPO](https://x.invalid).
+Say `train --max_iterations 9`, never `a/path-that/is/longer-than/a-line`.
 """
 
 
@@ -68,6 +69,13 @@ def test_the_first_mention_of_a_word_leads_to_the_glossary(build: Any) -> None:
         f"bold. {link.format('ppo', 'PPO')} gives {link.format('return', 'returns')}; PPO again, a turn, 5 newtons."
         in page
     )
+
+
+def test_a_flag_is_not_broken_at_its_hyphens(build: Any) -> None:
+    page = (build() / "book" / "page.html").read_text(encoding="utf-8")
+    assert '<span class="pre whole">--max_iterations</span>' in page
+    assert page.count("pre whole") == 1, "a long word may be broken, one without a hyphen is not"
+    assert ".pre.whole { white-space: nowrap; }" in (ROOT / "book" / "static" / "book.css").read_text(encoding="utf-8")
 
 
 def test_pages_leave_their_words_for_cards_and_search(build: Any) -> None:

@@ -114,11 +114,16 @@ def test_a_comparison_needs_a_claim() -> None:
     assert prose.unchecked_comparisons(new_notebook(cells=[said, claim])) == []
     picture = {"mystnb": {"image": {"alt": "Two lines: the tested policy is worse"}}}
     drawn = new_code_cell("plt.show()", metadata=picture)
-    filmed = new_code_cell('alt = "Nine carts, most fall"\nshow_video(film, alt=alt)\nshow_video(film, alt="hardly a cart")')
+    filmed = new_code_cell(
+        'alt = "Nine carts, most fall"\nshow_video(film, alt=alt)\nshow_video(film, alt="hardly a cart")'
+    )
     recap = new_markdown_cell("## Recap\n\n1. The tested policy is worse.\n\n### Next changes\n\nTrain more.")
     assert len(prose.unchecked_comparisons(new_notebook(cells=[drawn, filmed, recap]))) == 4
     assert len(prose.unchecked_comparisons(new_notebook(cells=[drawn, filmed, recap, claim]))) == 2
-    assert [text for _, text in prose.lesson_texts(new_notebook(cells=[filmed]))] == ["Nine carts, most fall", "hardly a cart"]
+    assert [text for _, text in prose.lesson_texts(new_notebook(cells=[filmed]))] == [
+        "Nine carts, most fall",
+        "hardly a cart",
+    ]
 
 
 def test_lesson_11_draws_what_was_recorded() -> None:
@@ -152,7 +157,15 @@ def test_the_page_adds_the_seconds_of_its_own_run() -> None:
     promise = new_markdown_cell("Text.\n\n> **Slow cell.** About half a minute on two cores.")
     slow = new_code_cell("train()", metadata={"papermill": {"duration": 71.6}})
     notebook = new_notebook(cells=[promise, slow])
-    assert slow_cells.with_measured_waits(notebook).cells[0].source.endswith("cores. *(When this page was made: 72 s.)*")
+    assert (
+        slow_cells.with_measured_waits(notebook).cells[0].source.endswith("cores. *(When this page was made: 72 s.)*")
+    )
+    promise.source = "> **Slow cell.** Half a minute; later some\n> seconds.\n\nMore."
+    assert (
+        "some\n> seconds. *(When this page was made: 72 s.)*\n\nMore."
+        in slow_cells.with_measured_waits(notebook).cells[0].source
+    )
+    promise.source = "Text.\n\n> **Slow cell.** About half a minute on two cores."
     assert slow_cells.broken_promises(notebook) == ["cell 2 took 72 s, and the lesson promises 'half a minute'"]
     assert slow_cells.promised("> **Slow cell.** 5 to 15 s.") == ""
     assert slow_cells.promised("no promise") is None
@@ -162,7 +175,9 @@ def test_claims_run_over_seeds_threads_and_instructions() -> None:
     columns = run_claims.conditions([1, 2, 3, 4, 5])
     assert [c.seed for c in columns[:5]] == [1, 2, 3, 4, 5] and len({c.name for c in columns}) == len(columns)
     assert {c.threads for c in columns} == {1, 2} and {c.capability for c in columns} == {None, "default"}
-    assert columns[0].parameters(["seed", "epochs"]) == {"seed": 1} and columns[-1].parameters(["threads"]) == {"threads": 1}
+    assert columns[0].parameters(["seed", "epochs"]) == {"seed": 1} and columns[-1].parameters(["threads"]) == {
+        "threads": 1
+    }
     assert columns[0].parameters(["epochs"]) == columns[1].parameters(["epochs"]) == {}
     verdicts = {"06_x": {"seed 1": {"it is worse": True}, "seed 2": {"it is worse": False}, "seed 3": None}}
     text = run_claims.table(verdicts, ["seed 1", "seed 2", "seed 3"])
@@ -220,7 +235,9 @@ def test_no_block_of_prose_is_too_long(notebook: NotebookNode) -> None:
 def test_slow_cells_are_promised_in_words(notebook: NotebookNode) -> None:
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            assert slow_cells.promised(cell.source) != "", f"expected one of {list(slow_cells.PROMISES)}: {cell.source[-200:]!r}"
+            assert slow_cells.promised(cell.source) != "", (
+                f"expected one of {list(slow_cells.PROMISES)}: {cell.source[-200:]!r}"
+            )
 
 
 def test_quiz_explains_wrong_answers(lesson: Path, notebook: NotebookNode) -> None:
@@ -230,6 +247,8 @@ def test_quiz_explains_wrong_answers(lesson: Path, notebook: NotebookNode) -> No
     for question in questions:
         options = re.findall(r"<details><summary>.+?</summary>\n\n(.+?)\n\n</details>", question, flags=re.S)
         assert len(options) >= 3 and sum(option.startswith("Right.") for option in options) == 1, question
-        assert not re.search(r"<summary>[^<]*`", question), f"Markdown is not read inside HTML, expected <code>: {question}"
+        assert not re.search(r"<summary>[^<]*`", question), (
+            f"Markdown is not read inside HTML, expected <code>: {question}"
+        )
         for option in options:
             assert option.startswith("Right.") or (option.startswith("Not so") and len(option.split()) >= 8), option

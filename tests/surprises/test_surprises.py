@@ -66,6 +66,12 @@ def test_the_page_is_made_from_the_record() -> None:
     assert PAGE.read_text(encoding="utf-8") == render(RECORD), "run: python -m tests.surprises --page"
 
 
+def test_an_answer_that_is_a_number_stays_one() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert "499\\. So it is" in page, "Markdown would begin a list with number 499"
+    assert not re.search(r"^\d+[.)] ", page, flags=re.MULTILINE)
+
+
 def test_there_are_enough_in_every_part() -> None:
     assert len(ENTRIES) == len(RECORD["entries"]) >= 35
     for group in GROUPS:

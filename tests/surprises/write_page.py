@@ -56,6 +56,7 @@ def section(entry: Surprise, found: dict[str, Any]) -> str:
         lines += [f"> **Not so any more** with {versions}: the run saw otherwise than what is written here.", ""]
     lines += [f"**The guess.** {entry.guess}", "", ":::{dropdown} What happens", ""]
     happens, why = (text.format(**found["values"]) if found["holds"] else text for text in (entry.happens, entry.why))
+    happens = re.sub(r"^(\d+)([.)] )", r"\1\\\2", happens)  # an answer that is a number begins no list
     lines += [happens, "", f"**Why.** {why}" + f" ({places})" * bool(places), ""]
     lines += [f"**What to do.** {entry.todo}", "", f"*{versions}*", ":::", ""]
     return "\n".join(lines)
