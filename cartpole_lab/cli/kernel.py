@@ -9,7 +9,7 @@ HELP = "install or remove the Jupyter kernel that runs inside Isaac Sim"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags."""
-    parser.add_argument("action", choices=("install", "remove"))
+    parser.add_argument("action", choices=("install", "remove"), help="what to do with the kernel")
     parser.add_argument("--isaacsim", action="store_true", help="the kernel to install; there is only this one")
     parser.add_argument("--isaacsim-path", help="folder of an Isaac Sim that was not installed with pip")
     parser.add_argument("--accept-eula", action="store_true", help="accept NVIDIA's Omniverse licence without asking")

@@ -47,7 +47,9 @@ NOT_FOR_TRIALS = (
 class SweepOptions:
     """What a sweep can be told."""
 
-    seeds: str | int | Sequence[int] = option("0..4", "seeds of each setting, such as 0..9 or 1,2,5 (default: 0..4)")
+    seeds: str | int | Sequence[int] = option(
+        "0..4", "seeds of each setting, such as 0..9 or 1,2,5 (default: 0..4, five trainings a setting)"
+    )
     search: str = option("grid", "grid, random or optuna (default: grid)", choices=SEARCHES)
     samples: int | None = option(None, "settings to try in a random or optuna search (default: 20)", type=int)
     search_seed: int = option(0, "seed of what a random or optuna search draws (default: 0)", type=int)
