@@ -158,12 +158,9 @@ def like(value: Any, now: Any) -> bool:
         return True
     if isinstance(now, bool):
         return isinstance(value, bool)
-    if isinstance(now, int | float):
-        # "3e-4" is a number for Isaac Lab, but a word for YAML
+    if isinstance(now, int | float) or (isinstance(now, str) and _is_number(now)):  # YAML reads "3e-4" as a word
         return isinstance(value, int | float) and not isinstance(value, bool)
     if isinstance(now, str):
-        if _is_number(now):
-            return isinstance(value, int | float) and not isinstance(value, bool)
         return isinstance(value, str)
     if isinstance(now, list | tuple):
         if not isinstance(value, list | tuple):
@@ -214,11 +211,9 @@ def problem(name: str, value: Any, now: Any, hint: Any = Any, rules: Mapping[str
         loose = isinstance(value, int | float | str) and fits(value, hint) and hint is not Any
         if not loose and not like(value, now) and not (callable(now) and isinstance(value, str)):
             return kind_of(now)
-    numbers = [item for item in _flat(value) if isinstance(item, float)]
-    if any(math.isnan(item) for item in numbers):
-        return "a finite number"
     endless = any(part in name.lower() for part in _ENDLESS) or now in (math.inf, -math.inf)
-    if any(math.isinf(item) for item in numbers) and not endless:
+    numbers = [item for item in _flat(value) if isinstance(item, float)]
+    if any(math.isnan(item) or (math.isinf(item) and not endless) for item in numbers):
         return "a finite number"
     rule = rules.get(name)
     if rule is not None and isinstance(value, int | float) and not isinstance(value, bool) and not rule[0](value):

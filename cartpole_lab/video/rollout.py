@@ -106,11 +106,6 @@ class Rollout:
             raise KeyError(f"no reward term {sorted(unknown)}: expected some of {', '.join(self.reward_terms)}")
         return {name: weights[name] * term * self.step_dt for name, term in self.reward_terms.items()}
 
-    def first_end(self) -> np.ndarray:
-        """Number of steps in each environment's first episode, shape ``(N,)``; ``T`` where it is still running."""
-        ended = self.terminated | self.truncated
-        return np.where(ended.any(axis=0), ended.argmax(axis=0) + 1, self.steps)
-
     def save(self, path: str | Path) -> Path:
         """Write everything to one compressed ``.npz`` file, whole or not at all, and return its path.
 

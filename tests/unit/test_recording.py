@@ -64,13 +64,6 @@ def test_saving_loses_nothing(rollout: Rollout, tmp_path: Path) -> None:
         Rollout.load(tmp_path / "other.npz")
 
 
-def test_first_end_counts_steps(rollout: Rollout) -> None:
-    ends = np.zeros((STEPS, ENVS), dtype=bool)
-    ends[9, 1] = ends[20, 1] = True
-    cut = dataclasses.replace(rollout, terminated=ends, truncated=np.zeros_like(ends))
-    assert cut.first_end().tolist() == [STEPS, 10, STEPS]
-
-
 def test_the_same_seed_records_the_same(rollout: Rollout) -> None:
     again = record_rollout(zero_policy, steps=STEPS, num_envs=ENVS, device="cpu")
     assert np.array_equal(again.joint_pos, rollout.joint_pos)
