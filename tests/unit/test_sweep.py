@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
 import json
 import os
 import re
@@ -26,7 +28,7 @@ from cartpole_lab.errors import UserError
 from cartpole_lab.training.sweep import sweep
 from cartpole_lab.training.sweep.plan import Plan
 from cartpole_lab.training.sweep.records import MEASURED, read_records
-from cartpole_lab.training.sweep.words import Axis
+from cartpole_lab.training.sweep.words import Axis, file_name
 
 WEIGHT = "env.rewards.pole_pos.weight"
 SMALL = {"num_envs": 64, "max_iterations": 3, "eval_episodes": 64}
@@ -68,9 +70,20 @@ def written(folder: Path) -> dict[str, float]:
 
 
 def trainers(process: subprocess.Popen) -> list[psutil.Process]:
-    """Processes below a sweep's that run trials."""
-    below = psutil.Process(process.pid).children(recursive=True)
+    """Processes below a sweep's, or a node's, that run trials; none where it has ended."""
+    try:
+        below = psutil.Process(process.pid).children(recursive=True)
+    except psutil.Error:
+        return []
     return [one for one in below if "ray::ResourceTrainable" in words_of(one)]
+
+
+@contextlib.contextmanager
+def held(folder: Path, weight: str, seed: int) -> Iterator[None]:
+    """A trial that cannot begin in the block: its lock is taken, and the sweep does not end."""
+    with open(folder / "trials" / f".{file_name({WEIGHT: weight}, seed)}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def words_of(process: psutil.Process) -> str:
@@ -89,37 +102,56 @@ def listening(process: psutil.Process) -> set[str]:
         return set()
 
 
+def below_tmp() -> set[Path]:
+    """Folders of Ray's below the place for temporary files."""
+    places = {Path(tempfile.gettempdir()), Path("/tmp")}  # the latter where the former has too long a name for a socket
+    return {folder for place in places for folder in place.glob("cpl-*-*")}
+
+
+def at_rest(process: subprocess.Popen) -> bool:
+    """Whether a sweep of two trials at once has its two processes, and neither one that starts nor one that ends."""
+    lines = [words_of(one) for one in psutil.Process(process.pid).children(recursive=True)]
+    return len(trainers(process)) == len([line for line in lines if line.startswith("ray::")]) == 2
+
+
 @pytest.fixture(scope="module")
 def survived(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """One sweep to which everything happens: a trial's process is killed, then its driver, then it is interrupted.
 
-    Each of these is done while most of its trials are still to come, so that none of them comes too late.
+    Two of its trials are held back until it has happened, so that it is not over before, however quick it is.
     """
     root = tmp_path_factory.mktemp("sweeps")
-    folder, seen = root / "one", {"folder": root / "one"}
+    folder, seen, two = root / "one", {"folder": root / "one"}, ("--at_once", "2")
+    with contextlib.ExitStack() as last, contextlib.ExitStack() as one_more:
+        before = below_tmp()
+        first = start(root, f"{WEIGHT}=-0.5,-1", "--seeds", "0..5", *FLAGS, "--name", "one", *two)
+        until(lambda: (folder / "trials").is_dir(), first)
+        last.enter_context(held(folder, "-1", 5))
+        one_more.enter_context(held(folder, "-0.5", 5))
+        until(lambda: trainers(first), first)
+        trainers(first)[0].kill()
+        until(lambda: written(folder) and at_rest(first), first)  # and so it stays
+        below = psutil.Process(first.pid).children(recursive=True)
+        seen["children"] = [words_of(one) for one in below]
+        seen["listening"] = {address for one in below for address in listening(one)}
+        seen["folders"] = {one for one in below_tmp() - before if one.name.startswith(f"cpl-{first.pid}-")}
+        first.kill()
+        first.communicate()
+        parts = ("ray::", "gcs_server", "raylet/raylet ")
+        at_work = [one for one in below if any(part in words_of(one) for part in parts)]
+        psutil.wait_procs(at_work, timeout=LIMIT_S)  # Ray's small agents look for the raylet now and then
+        seen["left"] = [words for one in at_work if (words := words_of(one))]
+        seen["after_kill"] = written(folder)
+        seen["left_below_tmp"] = {one for one in seen["folders"] if one.exists()}
+        one_more.close()
 
-    first = start(root, f"{WEIGHT}=-0.5,-1", "--seeds", "0..5", *FLAGS, "--name", "one")
-    until(lambda: trainers(first), first)
-    trainers(first)[0].kill()
-    until(lambda: written(folder), first)
-    below = psutil.Process(first.pid).children(recursive=True)
-    seen["children"] = [words_of(one) for one in below]
-    seen["listening"] = {address for one in below for address in listening(one)}
-    first.kill()
-    first.communicate()
-    at_work = [one for one in below if any(part in words_of(one) for part in ("ray::", "gcs_server", "raylet/raylet "))]
-    psutil.wait_procs(at_work, timeout=60)  # Ray's small agents look for the raylet now and then, and follow it later
-    seen["left"] = [words for one in at_work if (words := words_of(one))]
-    seen["after_kill"] = written(folder)
-    seen["folders"] = list(Path(tempfile.gettempdir()).glob(f"cpl-{first.pid}-*"))
+        second = start(root, "--resume", "one", *two)
+        until(lambda: len(written(folder)) > len(seen["after_kill"]), second)
+        second.send_signal(signal.SIGINT)
+        seen["interrupted"] = (*second.communicate(timeout=LIMIT_S), second.returncode)
+        seen["after_interrupt"] = written(folder)
 
-    second = start(root, "--resume", "one")
-    until(lambda: len(written(folder)) > len(seen["after_kill"]), second)
-    second.send_signal(signal.SIGINT)
-    seen["interrupted"] = (*second.communicate(timeout=LIMIT_S), second.returncode)
-    seen["after_interrupt"] = written(folder)
-
-    third = start(root, "--resume", "one")
+    third = start(root, "--resume", "one", *two)
     seen["ended"] = (*third.communicate(timeout=LIMIT_S), third.returncode)
     seen["at_the_end"] = written(folder)
     return seen
@@ -153,13 +185,14 @@ def test_a_killed_driver_leaves_no_process_at_work(survived: dict[str, Any]) -> 
 
 def test_what_a_killed_driver_has_left_below_tmp_goes_with_the_next_sweep(survived: dict[str, Any]) -> None:
     (folder,) = survived["folders"]
+    assert survived["left_below_tmp"] == {folder}
     assert not folder.exists()
 
 
 def test_ray_starts_only_what_trials_need(survived: dict[str, Any]) -> None:
     lines = survived["children"]
     workers = [line for line in lines if line.startswith("ray::")]
-    assert 0 < len(workers) <= len(os.sched_getaffinity(0)), "a process that takes no trial was started for nothing"
+    assert len(workers) == 2, "a process that takes no trial was started for nothing"
     assert all("Trial" in line or "Trainable" in line for line in workers)
     assert [line for line in lines if re.search(r"dashboard/dashboard\.py|log_monitor\.py|/monitor\.py", line)] == []
 
@@ -246,9 +279,10 @@ def nodes() -> Iterator[Any]:
 
     os.environ.update(ours)
 
-    here = {"object_store_memory": 80 * 2**20, "node_ip_address": "127.0.0.1"}
+    here = {"object_store_memory": 80 * 2**20, "node_ip_address": "127.0.0.1", "wait": False}
     cluster = Cluster(initialize_head=True, head_node_args={**here, "num_cpus": 0, "include_dashboard": False})
     cluster.workers = [cluster.add_node(num_cpus=1, **here) for _ in range(2)]
+    cluster.wait_for_nodes(timeout=LIMIT_S)
     yield cluster
     cluster.shutdown()
     for name, value in before.items():
@@ -293,18 +327,36 @@ def test_optuna_is_told_the_mean_over_the_seeds(nodes: Any, tmp_path: Path) -> N
     assert done.failed == done.unfinished == 0
 
 
+def both_at_work(raylets: list[subprocess.Popen], over: threading.Event) -> None:
+    """Let the process of the node that comes first stand still until that of the other one is there.
+
+    Tune gives a trial for which a process is still being started to one that is free, and no longer wants the former:
+    where a trial is shorter than the start of a process, one node would take them all.
+    """
+    waiting: list[psutil.Process] = []
+    try:
+        while not (over.is_set() or all(trainers(one) for one in raylets)):
+            for process in [one for raylet in raylets for one in trainers(raylet) if one not in waiting]:
+                waiting.append(process)
+                process.suspend()
+            time.sleep(0.05)
+    finally:
+        for process in waiting:
+            with contextlib.suppress(psutil.Error):
+                process.resume()
+
+
 def test_two_nodes_take_trials_of_a_random_search_both_and_one_may_die(nodes: Any, tmp_path: Path) -> None:
     folder, over = tmp_path / "two", threading.Event()
+
+    def of_both() -> bool:
+        return len({json.loads(path.read_text())["node"] for path in (folder / "trials").glob("*.json")}) == 2
 
     def kill_one() -> None:
         import ray
 
-        until(
-            lambda: (
-                over.is_set()
-                or len({json.loads(path.read_text())["node"] for path in (folder / "trials").glob("*.json")}) == 2
-            )
-        )
+        both_at_work([one.all_processes["raylet"][0].process for one in nodes.workers], over)
+        until(lambda: over.is_set() or of_both())
         if over.is_set():
             return
         joined = ray._private.worker.global_worker.node.raylet_socket_name  # Ray chooses: any node of this machine
@@ -323,7 +375,7 @@ def test_two_nodes_take_trials_of_a_random_search_both_and_one_may_die(nodes: An
             log_root=tmp_path,
             name="two",
             progress=False,
-            **{**SMALL, "max_iterations": 20},  # longer together than a node's process needs to start
+            **SMALL,
         )
     finally:
         over.set()
