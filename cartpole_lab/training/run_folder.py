@@ -96,7 +96,8 @@ def make_log_dir(root: Path, config: dict[str, Any], options: TrainOptions, libr
                 log_dir = folder / f"{name}_{number}"
         place = log_dir / "nn" if library == "rl_games" else log_dir
         place.mkdir(exist_ok=True)
-        trial = place / f"last_{config['name']}_ep_100000_rew_-100.00000000.pth"
+        # as long a name as a checkpoint's, and none: somebody may be looking for one
+        trial = place / f".last_{config['name']}_ep_100000_rew_-100.000000.part"
         trial.touch()
         trial.unlink(missing_ok=True)
     except OSError as error:

@@ -37,6 +37,16 @@ def test_two_runs_in_the_same_instant_have_folders_of_their_own(tmp_path: Path) 
     assert len(list((tmp_path / "cartpole").iterdir())) == 120
 
 
+def test_what_a_run_tries_first_is_no_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waited for the first checkpoint could see the file that a run makes to find out whether it can."""
+    made: list[str] = []
+    monkeypatch.setattr(Path, "touch", lambda self, *_: made.append(self.name))
+    make_log_dir(tmp_path, {"name": "cartpole"}, TrainOptions())
+    (name,) = made
+    assert len(name) == len("last_cartpole_ep_100000_rew_-100.00000000.pth")
+    assert not Path(name).match("*.pth") and not Path(name).match("last_*")
+
+
 def test_the_page_of_promises_shows_what_was_recorded() -> None:
     record = json.loads((soak.MEASURED / "trust.json").read_text(encoding="utf-8"))
     table = (soak.MEASURED / "trust.txt").read_text(encoding="utf-8")
