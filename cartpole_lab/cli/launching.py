@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
 import sys
 import tempfile
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from cartpole_lab.errors import UserError
-from cartpole_lab.training.distributed import LOST, RUN_ID
+from cartpole_lab.training.distributed import LOST, PATIENCE, RUN_ID
 from cartpole_lab.training.options import TrainOptions
 
 
@@ -101,7 +102,8 @@ def launch(options: TrainOptions, more: Sequence[str] = ()) -> int:
         here = {"", os.getcwd()} & set(sys.path)
         words = [*([] if here else ["-P"]), "-m", "cartpole_lab.cli", "train", *words_of(options), *more]
         try:
-            elastic_launch(config, sys.executable)(*words)
+            with _patient():
+                elastic_launch(config, sys.executable)(*words)
         except ChildFailedError as error:
             return _told(error.failures, Path(folder), options)
         except SignalException as error:
@@ -110,6 +112,26 @@ def launch(options: TrainOptions, more: Sequence[str] = ()) -> int:
         finally:
             logging.disable(quiet)
     return 0
+
+
+@contextlib.contextmanager
+def _patient() -> Iterator[None]:
+    """In the block processes that are stopped by Ctrl-C have the time to evaluate and to write what they have learned.
+
+    After half a minute torchrun would kill them. With SIGTERM it still does, as it asks those to end that one has left.
+    """
+    from torch.distributed.elastic.multiprocessing import PContext
+
+    plain = PContext.close
+
+    def close(self: Any, death_sig: signal.Signals | None = None, timeout: int = 30) -> None:
+        plain(self, death_sig, int(PATIENCE.total_seconds()) if death_sig == signal.SIGINT else timeout)
+
+    PContext.close = close
+    try:
+        yield
+    finally:
+        PContext.close = plain
 
 
 def _told(failures: dict[int, Any], folder: Path, options: TrainOptions) -> int:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from cartpole_lab.errors import UserError
 from cartpole_lab.session import cache_folders
+from cartpole_lab.training import signals
 from cartpole_lab.training.options import TrainOptions
 
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ def join(options: TrainOptions, env_cfg: Any, params: dict[str, Any]) -> Group:
         return Group()
     use_own_lock()
     if launched() and sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)  # nobody goes on alone if the command is killed
+        end_with_the_command()
     import torch
     import torch.distributed as dist
 
@@ -195,6 +196,17 @@ def join(options: TrainOptions, env_cfg: Any, params: dict[str, Any]) -> Group:
     env_cfg.sim.device = config["device"] = config["device_name"] = device
     config["multi_gpu"] = False  # rl-games would ask for CUDA, and add the rank to the seed once more
     return group
+
+
+def end_with_the_command() -> None:
+    """Have SIGTERM sent to this process if the command that has started it is killed: nobody goes on alone.
+
+    Linux sends one for each of the command's threads, as each of them ends. After the first there are no more: a second
+    one would have this process leave while the others wait for it.
+    """
+    tell = ctypes.CDLL(None).prctl
+    tell(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    signals.at_first(lambda: tell(_PR_SET_PDEATHSIG, 0))
 
 
 def sharing(agent: type[A2CAgent], group: Group) -> type[A2CAgent]:

@@ -20,6 +20,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _asked: signal.Signals | None = None
 _patient = False
 _heard = -math.inf
+_at_first: list[Callable[[], Any]] = []
 SAME_S = 0.5
 """Seconds in which a signal that comes again is the same one.
 
@@ -104,6 +105,8 @@ def _hear(number: int, frame: Any) -> None:
         return
     at_once = not _patient or _asked is not None
     _asked, _heard = signal.Signals(number), now
+    for call in _at_first:
+        call()
     if at_once:
         raise Stopped(number)
 
@@ -126,6 +129,11 @@ def _send(number: signal.Signals) -> None:
         signal.pthread_kill(threading.main_thread().ident or 0, number)
     else:
         _thread.interrupt_main(number)
+
+
+def at_first(call: Callable[[], Any]) -> None:
+    """Have something done when a signal is heard, before it has its effect."""
+    _at_first.append(call)
 
 
 def answered() -> None:

@@ -5,6 +5,7 @@ Two processes on the CPU, which talk through gloo where a GPU's talk through NCC
 
 from __future__ import annotations
 
+import ctypes
 import inspect
 import json
 import os
@@ -21,11 +22,12 @@ import numpy as np
 import psutil
 import pytest
 
-from cartpole_lab.cli.launching import _told, count, words_of
+from cartpole_lab.cli.launching import _patient, _told, count, words_of
 from cartpole_lab.errors import UserError
 from cartpole_lab.policies.checkpoint import read_checkpoint
 from cartpole_lab.session import cache_folders
-from cartpole_lab.training.distributed import SPAWN_LOCK, part_of, rank, use_own_lock
+from cartpole_lab.training import signals
+from cartpole_lab.training.distributed import SPAWN_LOCK, end_with_the_command, part_of, rank, use_own_lock
 from cartpole_lab.training.options import TrainOptions, add_flags, from_args
 
 COMMAND = [sys.executable, "-m", "cartpole_lab.cli", "train", "--distributed", "--num_gpus", "2", "--device", "cpu"]
@@ -248,6 +250,47 @@ def test_no_process_goes_on_when_the_command_is_killed(tmp_path: Path) -> None:
     (summary,) = tmp_path.glob("*/*/summary.json")
     assert json.loads(summary.read_text())["stopped"] == "SIGTERM"
     job.communicate(timeout=LIMIT_S)
+
+
+def test_ctrl_c_leaves_the_time_to_evaluate_and_a_process_that_has_lost_others_half_a_minute() -> None:
+    from torch.distributed.elastic.multiprocessing import PContext
+
+    class Closed(PContext):
+        seen: list[int] = []
+
+        def __init__(self) -> None:
+            self._tail_logs, self.filtered_stdout, self.filtered_stderr = [], None, None
+
+        def _close(self, death_sig: signal.Signals, timeout: int = 30) -> None:
+            self.seen.append(timeout)
+
+        _start = _poll = pids = lambda self: None
+
+    plain = PContext.close
+    with _patient():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            Closed().close(number)
+    assert Closed.seen == [3600, 30] and PContext.close is plain
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux tells a process that the one that started it is gone")
+def test_a_process_hears_once_that_its_command_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def now() -> int:
+        ctypes.CDLL(None).prctl(2, ctypes.byref(number := ctypes.c_int()))  # PR_GET_PDEATHSIG
+        return number.value
+
+    monkeypatch.setattr(signals, "_at_first", [])
+    end_with_the_command()
+    assert now() == signal.SIGTERM
+
+    @signals.stoppable
+    def work() -> None:
+        with signals.between_steps():
+            signal.raise_signal(signal.SIGTERM)
+            assert now() == 0, "Linux would say it again"
+
+    with pytest.raises(signals.Stopped):
+        work()
 
 
 def test_another_users_lock_of_isaac_labs_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
