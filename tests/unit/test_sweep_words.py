@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -336,6 +337,19 @@ def test_the_time_left_runs_down_between_trials(monkeypatch: pytest.MonkeyPatch,
     assert follower.text().endswith("about 60 s left")
     now = 35.0
     assert follower.text().endswith("about 45 s left")
+
+
+def test_a_signal_that_comes_before_tune_listens_is_told_after_its_first_step(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told: list[int] = []
+    monkeypatch.setattr(following.signal, "raise_signal", told.append)
+    follower = following.Follower(plan(seeds="0..3"), tmp_path, ProgressLine(False))
+    follower.step_done([])
+    assert told == []
+    follower.stopped = "SIGINT"
+    follower.step_done([])
+    assert told == [signal.SIGUSR1]
 
 
 def test_only_folders_of_sweeps_whose_process_is_gone_are_removed(tmp_path: Path) -> None:

@@ -65,6 +65,8 @@ class Follower:
     def step_done(self, trials: list[Any]) -> None:
         """Look at the disk, and show where the sweep stands once a second."""
         self._trials = trials
+        if self.stopped:  # it came before Tune listened
+            signal.raise_signal(signal.SIGUSR1)
         self._use_idle_cores()
         # not once a second: short trials fill a disk in less
         if not self.full and shutil.disk_usage(self.folder).free < LEAST_SPACE:
