@@ -30,6 +30,7 @@ from .machine import describe_machine
 from .slow_cells import with_measured_waits
 
 CELL_TIMEOUT_S = 900
+"""Longest that a cell may take, and a kernel to come up or to hand over what it printed, on a busy machine [s]."""
 _CACHE_VERSION = "1"
 
 _SOLUTION_PROMPT = {"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
@@ -213,7 +214,9 @@ def _execute(name: str, prepared: NotebookNode, exercises: bool) -> NotebookRun:
             kernel_name=KERNEL,
             cwd=str(folder),
             progress_bar=False,
+            start_timeout=CELL_TIMEOUT_S,
             execution_timeout=CELL_TIMEOUT_S,
+            iopub_timeout=CELL_TIMEOUT_S,  # 4 s else: a machine that stands still so long would fail a lesson
             kernel_manager_class=own_kernel(folder),
         )
     except PapermillExecutionError as error:

@@ -26,7 +26,7 @@ _STAMP = "fetched.txt"
 _answered: list[str] = []
 """What a registry has answered to in this process."""
 
-ANSWER_WITHIN_S = 10
+ANSWER_WITHIN_S = float(os.environ.get("CARTPOLE_BOOK_ANSWER_WITHIN_S", "10"))
 """Seconds within which a registry has to answer at all."""
 
 ARCHIVE_WITHIN_S = 300
@@ -121,7 +121,7 @@ def _npm_pack(npm: str, spec: str) -> bytes:
         NoNetworkError: It answers with an error, or within the time limit with nothing.
     """
     with tempfile.TemporaryDirectory() as folder:
-        patience = ["--fetch-retries=0", f"--fetch-timeout={1000 * ANSWER_WITHIN_S}", "--prefer-offline"]
+        patience = ["--fetch-retries=0", f"--fetch-timeout={1000 * ANSWER_WITHIN_S:.0f}", "--prefer-offline"]
         quiet = ["--ignore-scripts", "--loglevel=error", "--no-update-notifier", "--no-fund", "--no-audit"]
         if not os.access(Path.home(), os.W_OK) and "npm_config_cache" not in os.environ:  # npm gives up without one
             quiet.append(f"--cache={paths.CACHE / 'npm'}")

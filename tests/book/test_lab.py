@@ -168,7 +168,17 @@ def test_widgets_come_back_with_the_notebook(lab: str, browser: Any) -> None:
             break
         except TimeoutError:
             page.keyboard.press("Escape")
-    saved = lambda: nbformat.read(path, as_version=4)  # noqa: E731
+
+    def saved() -> Any:
+        """What the file holds; JupyterLab empties it before it writes it anew."""
+        end = time.monotonic() + LIMIT_S
+        while True:
+            try:
+                return nbformat.read(path, as_version=4)
+            except ValueError:
+                assert time.monotonic() < end
+                time.sleep(0.1)
+
     for _ in range(60):
         page.keyboard.press("Control+s")
         page.wait_for_timeout(1000)
