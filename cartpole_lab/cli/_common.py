@@ -139,7 +139,9 @@ def process_start() -> float:
 
         start = psutil.Process().create_time()
         if hasattr(time, "CLOCK_BOOTTIME"):  # Linux knows it to 10 ms since boot, but the moment of booting to 1 s only
-            start += time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) - psutil.boot_time()
+            # the process may stand still between the two clocks: the largest of some differences is the true one
+            booted = max(time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) for _ in range(5))
+            start += booted - psutil.boot_time()
         return start
     except Exception:  # a convenience: without it the clock starts here
         return time.time()

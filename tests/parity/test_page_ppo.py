@@ -42,7 +42,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Any:
     def ask(what: str, **content: Any) -> Any:
         (folder / "input.json").write_text(json.dumps({"what": what, "settings": settings, **content}), "utf-8")
         command = ["node", "page_runner.mjs"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=600)
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=3600)
         assert done.returncode == 0, done.stderr[-2000:]
         return json.loads(done.stdout)
 

@@ -80,7 +80,7 @@ def test_a_disk_without_room_for_kernels_is_said_and_another_place_is_taken(cach
     assert own_mounts(), "this test needs `unshare` and `mount`: apt-get install util-linux"
     disk = tmp_path / "small"
     first = f"mkdir -p {wp.config.version}; cp -r {cache[0]}/wp_* {cache[0]}/*.done {wp.config.version}/"
-    done = on_a_small_disk([sys.executable, "-c", STEPS], disk, "40m", first=first, WARP_CACHE_PATH=str(disk))
+    done = on_a_small_disk([sys.executable, "-c", STEPS], disk, "60m", first=first, WARP_CACHE_PATH=str(disk))
     assert done.returncode == 0, done.stderr
     said = [line for line in done.stderr.splitlines() if "takes no compiled kernels" in line]
     assert len(said) == 1 and "MB free" in said[0] and "WARP_CACHE_PATH" in said[0]
