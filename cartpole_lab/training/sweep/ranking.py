@@ -21,6 +21,8 @@ from cartpole_lab.training.sweep.words import label
 REPEATS = 2000
 """Bootstrap samples of an interval."""
 CONFIDENCE = 0.95
+PERCENT = f"{100 * CONFIDENCE:g} %"
+"""The confidence as tables and figures say it."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Ranked:
         trials: See there.
         solved: How many of them were called solved.
         middle: Interquartile mean of the evaluated return over the seeds; NaN without any.
-        low, high: Bootstrap interval of it, 95 %; NaN for a single seed, which has none.
+        low, high: Bootstrap interval of it, of :data:`CONFIDENCE`; NaN for a single seed, which has none.
         not_told_apart: Places of the settings whose intervals overlap with this one, or that have none.
         others: How many other settings have a return.
     """
@@ -158,7 +160,7 @@ def _overlap(one: Ranked, other: Ranked) -> bool:
 def text(ranking: Sequence[Ranked]) -> str:
     """The ranking as lines of text."""
     width = max([len("setting"), *(len(one.label) for one in ranking)])
-    lines = [f"{'':>3} {'setting':<{width}}  {'return':>7}  {'95 % interval':>16}  {'solved':>7}"]
+    lines = [f"{'':>3} {'setting':<{width}}  {'return':>7}  {f'{PERCENT} interval':>16}  {'solved':>7}"]
     for one in ranking:
         ends = "" if np.isnan(one.low) else f"{one.low:.3f} to {one.high:.3f}"
         value = "–" if np.isnan(one.middle) else f"{one.middle:.3f}"

@@ -13,7 +13,7 @@ import numpy as np
 from cartpole_lab.files import read_arrays, write_whole
 from cartpole_lab.tasks.success import EPISODE_S
 from cartpole_lab.training.sweep.plan import Plan, Setting
-from cartpole_lab.training.sweep.ranking import Ranked, interval
+from cartpole_lab.training.sweep.ranking import PERCENT, Ranked, interval
 from cartpole_lab.training.sweep.records import Record
 from cartpole_lab.training.sweep.words import label
 
@@ -59,8 +59,8 @@ def page(sweep: Sweep, plan: Plan, drawn: dict[str, str]) -> str:
         "<h2>Which setting is better</h2>",
         ranking_table(sweep.ranking),
         "<p class=note>Return: mean of fresh evaluation episodes under the task's own reward, then the interquartile "
-        "mean over the seeds, with a 95 % stratified bootstrap interval (rliable). Settings whose intervals overlap "
-        "are not told apart by these seeds.</p>",
+        f"mean over the seeds, with a {PERCENT} stratified bootstrap interval (rliable). Settings whose intervals "
+        "overlap are not told apart by these seeds.</p>",
         inline(drawn.get("ranking")),
         "<h2>How they learned</h2>",
         inline(drawn.get("curves")),
@@ -95,7 +95,7 @@ def summary(sweep: Sweep, plan: Plan) -> str:
 
 def ranking_table(ranking: Sequence[Ranked]) -> str:
     """The ranking as a table."""
-    rows = ["<table><tr><th><th>setting<th>return<th>95 % interval<th>seeds<th>solved<th>"]
+    rows = [f"<table><tr><th><th>setting<th>return<th>{PERCENT} interval<th>seeds<th>solved<th>"]
     for one in ranking:
         ends = "" if np.isnan(one.low) else f"{one.low:.3f} to {one.high:.3f}"
         value = "–" if np.isnan(one.middle) else f"{one.middle:.3f}"
@@ -122,14 +122,14 @@ def draw_ranking(ranking: Sequence[Ranked]) -> Any:
         if not np.isnan(one.low):
             axes.plot([one.low, one.high], [height, height], color="#2f6db5", linewidth=5, alpha=0.35)
         axes.plot(one.middle, height, "o", color="#2f6db5")
-    axes.set(xlabel="return, interquartile mean and 95 % interval", ylim=(-0.6, len(shown) - 0.4))
+    axes.set(xlabel=f"return, interquartile mean and {PERCENT} interval", ylim=(-0.6, len(shown) - 0.4))
     axes.set_yticks(range(len(shown)), [one.label for one in reversed(shown)])
     axes.spines[["top", "right"]].set_visible(False)
     return figure
 
 
 def draw_curves(folder: Path, ranking: Sequence[Ranked], records: Sequence[Record]) -> Any:
-    """Learning curves: the mean over the seeds with its 95 % band, and each seed faint."""
+    """Learning curves: the mean over the seeds with its band of confidence, and each seed faint."""
     from matplotlib.figure import Figure
 
     read = [(one.setting, curve_of(folder / one.run)) for one in records if one.run and one.status != "failed"]
