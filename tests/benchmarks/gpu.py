@@ -4,7 +4,9 @@
     python -m tests.benchmarks.gpu rates      # env-steps/s: ours, without the recordings, as shipped; in turns
     python -m tests.benchmarks.gpu training   # env-steps/s of a training, the same three
     python -m tests.benchmarks.gpu cold       # cold process to solved, a seed a run; ours and without, in turns
+    python -m tests.benchmarks.gpu quality    # policies of trainings with the recordings and without, side by side
     python -m tests.benchmarks.gpu startup    # process start to first step, and where it goes
+    python -m tests.benchmarks.gpu first      # the same with no kernel compiled yet
     python -m tests.benchmarks.gpu several    # training on 1, 2, 4 ... GPUs, in turns
     python -m tests.benchmarks.gpu lost       # one of two processes is killed
 
@@ -33,7 +35,10 @@ WITHOUT = "-gpu_ahead,-recorded_step,-recorded_training,-idle_solver,-unreachabl
 AGENT = "rl_games_with_symmetry_cfg_entry_point"
 
 
-PARTS = ("exact", "rates", "training", "cold", "startup", "several", "lost", "_exact", "_rate", "_first")
+PARTS = (
+    *("exact", "rates", "training", "cold", "quality", "startup", "first", "several", "lost"),
+    *("_exact", "_rate", "_first"),
+)
 
 
 def main() -> int:
@@ -46,6 +51,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--commit", default="", help="what is measured, for the record")
     parser.add_argument("--before", type=Path, help="a checkout of an earlier build, to compare with")
+    parser.add_argument("--keep", type=Path, help="folder in which first leaves what it has compiled")
     parser.add_argument("--jobs", type=int, default=4)
     args = parser.parse_args()
     result = globals()[args.part](args)
@@ -60,7 +66,7 @@ def _write(args: argparse.Namespace, result: Any) -> None:
 
     names = ("isaaclab", "newton", "warp-lang", "mujoco", "torch", "rl-games")
     machine = {
-        "gpu": torch.cuda.get_device_name(0),
+        "gpu": torch.cuda.get_device_name(0) if torch.cuda.is_available() else "no GPU",
         "gpus": torch.cuda.device_count(),
         "cores": len(os.sched_getaffinity(0)),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
@@ -72,9 +78,11 @@ def _write(args: argparse.Namespace, result: Any) -> None:
     (OUT / f"gpu_{args.part}.json").write_text(json.dumps(found, indent=1) + "\n")
 
 
-def _start(words: list[str], speed: str = "on", package: Path = ROOT, **pipes: Any) -> subprocess.Popen:
+def _start(
+    words: list[str], speed: str = "on", package: Path = ROOT, more: dict[str, str] | None = None, **pipes: Any
+) -> subprocess.Popen:
     path = os.pathsep.join([str(package), *filter(None, [os.environ.get("PYTHONPATH")])])
-    env = {**os.environ, "CARTPOLE_LAB_SPEED": speed, "PYTHONPATH": path}
+    env = {**os.environ, "CARTPOLE_LAB_SPEED": speed, "PYTHONPATH": path, **(more or {})}
     return subprocess.Popen([sys.executable, *words], cwd=package, env=env, text=True, **pipes)
 
 
@@ -91,20 +99,18 @@ def exact(args: argparse.Namespace) -> list[str]:
     sys.path.insert(0, str(ROOT / "tests" / "parity"))
     from recorded_step_cases import CASES
 
-    cases = args.words or [*(f"{name}:64:160" for name in CASES), "default:1:300", "default:4096:300"]
-    jobs = [
-        _start(
-            ["-m", "tests.benchmarks.gpu", "_exact", *cases[i :: args.jobs], "--device", args.device],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        for i in range(args.jobs)
-    ]
+    cases = args.words or [f"{name}:{size}:300" for name in CASES for size in (1, 64, 4096)]
+    OUT.mkdir(parents=True, exist_ok=True)
+    jobs = []
+    for i in range(args.jobs):
+        words = ["-m", "tests.benchmarks.gpu", "_exact", *cases[i :: args.jobs], "--device", args.device]
+        files = [OUT / f"gpu_exact_{i}.{kind}" for kind in ("out", "err")]  # which stay if this is stopped
+        jobs.append((_start(words, stdout=files[0].open("w"), stderr=files[1].open("w")), *files))
     lines = []
-    for job in jobs:
-        out, err = job.communicate()
-        found = [line for line in out.splitlines() if line.startswith("EXACT")]
-        lines += found or [f"EXACT FAILED {err[-1500:]}"]
+    for job, out, err in jobs:
+        job.wait()
+        found = [line for line in out.read_text().splitlines() if line.startswith("EXACT")]
+        lines += found or [f"EXACT FAILED {err.read_text()[-1500:]}"]
     bad = [line for line in lines if not line.startswith("EXACT same")]
     print(f"exact: {len(lines) - len(bad)} of {len(lines)} the same")
     for line in bad:
@@ -128,7 +134,7 @@ def _exact(args: argparse.Namespace) -> None:
                 env = make(case, int(num_envs), args.device)
                 remove(env)
                 torch.manual_seed(11)
-                step = install(env, say=said.append) if recorded else None
+                step = install(env, say=said.append, graphs=args.device != "cpu") if recorded else None
                 sides.append(trace(env, case, int(steps)))
                 restarts = sum(int((row[2] | row[3]).sum()) for row in sides[-1])
             where = first_difference(*sides)
@@ -258,6 +264,28 @@ def cold(args: argparse.Namespace) -> dict[str, Any]:
     return result
 
 
+def quality(args: argparse.Namespace) -> dict[str, Any]:
+    """Return and time-outs after 40 epochs, a seed a run, with the recordings and without; nothing is timed."""
+    words = ["train", "--agent", AGENT, "--num_envs", "4096", "--max_iterations", "40", "--eval_interval", "0"]
+    result: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        jobs = {}
+        for side, speed in (("ours", "on"), ("without", WITHOUT)):
+            for seed in range(args.seeds):
+                more = ["--seed", str(seed), "--device", args.device, "--log_root", f"{folder}/{side}{seed}"]
+                pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+                jobs[side, seed] = _start(["-m", "cartpole_lab.cli", *words, *more], speed, **pipes)
+        for (side, seed), job in jobs.items():
+            _, err = job.communicate()
+            found = list(Path(f"{folder}/{side}{seed}").glob("*/*/summary.json"))
+            summary = json.loads(found[0].read_text()) if found else {}
+            keys = ("epochs", "env_steps", "mean_return", "timeout_share")
+            run = {key: summary[key] for key in keys} if found else {"failed": err[-800:]}
+            result.setdefault(side, []).append({"seed": seed} | run)
+            print(f"quality {side} seed {seed}: {run}", flush=True)
+    return result
+
+
 # -- several GPUs ----------------------------------------------------------------------------------------------------
 
 
@@ -344,53 +372,64 @@ def startup(args: argparse.Namespace) -> dict[str, Any]:
     result: dict[str, Any] = {"ours": [], "before": []}
     for _ in range(args.rounds):
         for side, (speed, package) in _builds(args).items():
-            started = time.time()
-            job = _start(
-                ["-P", __file__, "_first", str(started), "--device", args.device],
-                speed,
-                package,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-            )
-            out, err = job.communicate()
-            line = next((x for x in out.splitlines() if x.startswith("STAGES")), None)
-            result[side].append(json.loads(line[7:]) if line else {"failed": err[-800:]})
-    for side, runs in result.items():
-        good = [run for run in runs if "failed" not in run]
-        if good:
-            print(f"start {side}:", {k: round(statistics.median(r[k] for r in good), 2) for k in good[0]}, flush=True)
-        else:
-            print(f"start {side}: FAILED {runs[:1]}")
+            result[side].append(_stages(args, speed, package))
+    _tell_stages("start", result)
     return result
 
 
+def first(args: argparse.Namespace) -> dict[str, Any]:
+    """The same on a machine that has compiled nothing yet: every process has a cache of its own, which is empty."""
+    result: dict[str, Any] = {"ours": [], "before": []}
+    for _ in range(args.rounds):
+        for side, (speed, package) in _builds(args).items():
+            with tempfile.TemporaryDirectory() as folder:
+                place = args.keep / side if args.keep else Path(folder)
+                caches = {name: str(place / name) for name in ("WARP_CACHE_PATH", "CUDA_CACHE_PATH")}
+                result[side].append(_stages(args, speed, package, caches))
+    _tell_stages("first", result)
+    return result
+
+
+def _stages(args: argparse.Namespace, speed: str, package: Path, more: dict[str, str] | None = None) -> dict[str, Any]:
+    """Seconds from the start of a process to the end of each of its stages."""
+    words = ["-P", __file__, "_first", str(time.time()), "--device", args.device]
+    job = _start(words, speed, package, more, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, err = job.communicate()
+    line = next((x for x in out.splitlines() if x.startswith("STAGES")), None)
+    return json.loads(line[7:]) if line else {"failed": err[-800:]}
+
+
+def _tell_stages(what: str, result: dict[str, Any]) -> None:
+    for side, runs in result.items():
+        good = [run for run in runs if "failed" not in run]
+        if good:
+            stages = {name: round(statistics.median(run[name] for run in good), 2) for name in good[0]}
+            print(f"{what} {side}:", stages, flush=True)
+        else:
+            print(f"{what} {side}: FAILED {runs[:1]}")
+
+
 def _first(args: argparse.Namespace) -> None:
+    """What a reader's own script does up to its first steps; earlier builds run it too."""
     started, stages = float(args.words[0]), {}
 
     def stamp(name: str) -> None:
         stages[name] = time.time() - started
 
     stamp("python")
-    from cartpole_lab import shortcuts
+    from cartpole_lab import make_env
 
-    getattr(shortcuts, "gpu", lambda device: None)(args.device)  # earlier builds know no such place
-    with shortcuts.imports():
-        import torch
-
-        stamp("torch")
-        torch.zeros(1, device=args.device)
-        stamp("cuda")
-        from cartpole_lab.session.env import make_env
-
-        stamp("package")
-        env = make_env(num_envs=4096, device=args.device)
+    env = make_env(num_envs=4096, device=args.device)
     stamp("env")
+    import torch
+
+    wait = torch.cuda.synchronize if args.device != "cpu" else lambda: None
     env.reset()
-    torch.cuda.synchronize()
+    wait()
     stamp("reset")
     for number in range(6):
         env.step(torch.zeros(4096, 1, device=args.device))
-        torch.cuda.synchronize()
+        wait()
         stamp(f"step{number + 1}")
     print("STAGES " + json.dumps(stages), flush=True)
     os._exit(0)
