@@ -83,7 +83,7 @@ def _start(
 ) -> subprocess.Popen:
     path = os.pathsep.join([str(package), *filter(None, [os.environ.get("PYTHONPATH")])])
     env = {**os.environ, "CARTPOLE_LAB_SPEED": speed, "PYTHONPATH": path, **(more or {})}
-    return subprocess.Popen([sys.executable, *words], cwd=package, env=env, text=True, **pipes)
+    return subprocess.Popen([sys.executable, *words], env=env, text=True, **{"cwd": package, **pipes})
 
 
 def _builds(args: argparse.Namespace) -> dict[str, tuple[str, Path]]:
@@ -99,7 +99,7 @@ def exact(args: argparse.Namespace) -> list[str]:
     sys.path.insert(0, str(ROOT / "tests" / "parity"))
     from recorded_step_cases import CASES
 
-    cases = args.words or [f"{name}:{size}:300" for name in CASES for size in (1, 64, 4096)]
+    cases = args.words or [f"{name}:{size}:300" for size in (4096, 64, 1) for name in CASES]
     OUT.mkdir(parents=True, exist_ok=True)
     jobs = []
     for i in range(args.jobs):
@@ -228,9 +228,10 @@ def training(args: argparse.Namespace) -> dict[str, Any]:
         print(f"training {num_envs} {side}: {result[side]}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         words = [str(ROOT / "tests/benchmarks/as_shipped.py"), args.device, "--max_iterations", "30"]
-        job = subprocess.run([sys.executable, *words], cwd=folder, capture_output=True, text=True)
-        totals = [float(x) for x in re.findall(r"fps total: (\d+)", job.stdout)]
-        result["shipped"] = statistics.median(totals[5:]) if len(totals) > 6 else f"FAILED {job.stderr[-800:]}"
+        job = _start(words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        out, err = job.communicate()
+        totals = [float(x) for x in re.findall(r"fps total: (\d+)", out)]
+        result["shipped"] = statistics.median(totals[5:]) if len(totals) > 6 else f"FAILED {err[-800:]}"
         print(f"training as shipped (4096, its own settings): {result['shipped']}", flush=True)
     return result
 
@@ -261,6 +262,7 @@ def cold(args: argparse.Namespace) -> dict[str, Any]:
             keys = ("seed", "epochs", "solved_s", "wall_s_train", "wall_s_total", "mean_return", "timeout_share")
             result[side].append({key: summary[key] for key in keys} | {"said": err[-600:]})
             print(f"cold {side}", {key: summary[key] for key in keys}, flush=True)
+        _write(args, result)
     return result
 
 
@@ -373,6 +375,8 @@ def startup(args: argparse.Namespace) -> dict[str, Any]:
     for _ in range(args.rounds):
         for side, (speed, package) in _builds(args).items():
             result[side].append(_stages(args, speed, package))
+            print(f"start {side}: {result[side][-1]}", flush=True)
+        _write(args, result)
     _tell_stages("start", result)
     return result
 
@@ -386,6 +390,7 @@ def first(args: argparse.Namespace) -> dict[str, Any]:
                 place = args.keep / side if args.keep else Path(folder)
                 caches = {name: str(place / name) for name in ("WARP_CACHE_PATH", "CUDA_CACHE_PATH")}
                 result[side].append(_stages(args, speed, package, caches))
+            print(f"first {side}: {result[side][-1]}", flush=True)
     _tell_stages("first", result)
     return result
 
