@@ -112,8 +112,8 @@ class _Tally:
         ended = terminated | truncated
         if self.inside is not None:
             # What ended has been reset by now: its joint belongs to the next episode.
-            self.last_outside[alive & ~ended & ~self.inside()[: self.count]] = step
-            self.last_outside[alive & terminated] = step
+            outside = alive & ~ended & ~self.inside()[: self.count]
+            self.last_outside.masked_fill_(outside | (alive & terminated), step)  # by index a GPU would be waited for
         alive &= ~ended
 
     def failed(self) -> int:

@@ -6,12 +6,14 @@ import math
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from cartpole_lab.cli import build_parser
 from cartpole_lab.errors import UserError
-from cartpole_lab.evaluation import EPISODES, Evaluation, evaluate, run_episodes
+from cartpole_lab.evaluation import EPISODES, Evaluation, evaluate, live_criterion, run_episodes
 from cartpole_lab.policies.by_hand import pd_policy, random_policy, zero_policy
 from cartpole_lab.session.env import make_env
+from cartpole_lab.session.episodes import _Tally
 from cartpole_lab.session.saved_state import undisturbed
 from cartpole_lab.speed import forked_process as copies
 from cartpole_lab.tasks.success import CARTPOLE, Criterion
@@ -65,6 +67,21 @@ def test_a_good_controller_settles_and_a_lazy_one_does_not() -> None:
     lazy = evaluate(zero_policy, episodes=128, device="cpu")
     assert good.timeout_share > 0.9 and good.settled_share > 0.9 and 0.2 < good.mean_settle_time_s < 2.5
     assert lazy.settled_share == 0 and math.isnan(lazy.mean_settle_time_s) and not lazy.solved
+
+
+def test_noting_a_step_waits_for_no_device(env) -> None:
+    waits, asked = {"aten::nonzero", "aten::index_put_", "aten::_local_scalar_dense"}, set()
+
+    class Asked(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            asked.add(func.name().partition(".")[0])
+            return func(*args, **(kwargs or {}))
+
+    tally = _Tally(env.unwrapped, 64, live_criterion(env.unwrapped))
+    none = torch.zeros(64, dtype=torch.bool)
+    with Asked():
+        tally.note(1, torch.ones(64), none, none, None)
+    assert "aten::masked_fill_" in asked and not asked & waits
 
 
 def test_giving_up_early_never_counts_as_solved(env) -> None:
