@@ -102,12 +102,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return distributed.end(2)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if distributed.lost_others(error):
             if not distributed.launched():
                 print(f"cartpole-lab {args.command}: error: another process of this training is gone", file=sys.stderr)
             return distributed.end(distributed.LOST)
-        from cartpole_lab.session.kernel_cache import explain
+        from cartpole_lab.session.explained import explain
 
         if (known := explain(error)) is None:
             raise

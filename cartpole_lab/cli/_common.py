@@ -94,6 +94,8 @@ def named(args: argparse.Namespace, overrides: list[str]) -> Named:
         if overrides or not same:
             cfg = configure(task_or_cfg, device=args.device, overrides=overrides)[1]
             now = differences(checkpoint.env, record(task or checkpoint.env.task, cfg, overrides))
+            if not checkpoint.env.values:  # a file that does not say how it was trained
+                now += [word for word in overrides if word not in now]
         return Named(checkpoint, task_or_cfg, trained, now)
 
 

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from cartpole_lab.cli._common import add_checkpoint, short
+from cartpole_lab.errors import UserError
 
 HELP = "write a checkpoint as ONNX, or as the playground's weights"
 
@@ -24,6 +25,11 @@ def run(args: argparse.Namespace, overrides: list[str]) -> int:
     from cartpole_lab.policies.checkpoint_lookup import find_checkpoint
     from cartpole_lab.policies.export import export_onnx, export_weights
 
+    ending = Path(args.out).suffix if args.out else ""
+    if ending in (".onnx", ".json") and ending != f".{args.format}":
+        raise UserError(
+            f"out {args.out!r} ends in {ending}, and the format is {args.format}: add --format {ending[1:]}"
+        )
     checkpoint = find_checkpoint(args.checkpoint, log_root=args.log_root, task=args.task, agent_cfg=args.agent_cfg)
     path = checkpoint.path
     out = Path(args.out) if args.out else path.with_suffix(f".{args.format}")

@@ -5,6 +5,7 @@ Which policy of a training is the best is decided while it trains, in ``training
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -58,7 +59,12 @@ def find_checkpoint(
         UserError: There is none that can be read.
     """
     if str(which) not in SELECTORS:
+        near = difflib.get_close_matches(str(which).lower(), SELECTORS, n=1, cutoff=0.7)
+        if near and not Path(which).exists():
+            raise UserError(f"checkpoint {str(which)!r} is neither a file nor a folder: did you mean {near[0]}?")
         return open_any(which, agent_cfg=agent_cfg, task=task, say=say)
+    if agent_cfg is not None:
+        raise UserError(f"agent_cfg says what a file means that does not say so itself: name that file, not {which}")
     say = say or to_stderr
     runs = find_runs(log_root, task=task, agent=agent, library=library)
     for run in runs:
@@ -95,6 +101,8 @@ def open_any(
     if isinstance(path, Run):
         return path.load("best", say=say)
     if Path(path).is_dir():
+        if agent_cfg is not None:
+            raise UserError(f"agent_cfg says what a file means, and {str(path)!r} is a folder: name the file in it")
         return Run.open(path).load("best", say=say)
     return open_checkpoint(path, agent_cfg=agent_cfg, task=task)
 

@@ -7,11 +7,13 @@ dictionaries, and its keys (version 1.6.5) stand here. A test compares them with
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from cartpole_lab.errors import UserError
 from cartpole_lab.session import setting_checks as checks
 
 # torch_runner.py, common/a2c_common.py, algos_torch/a2c_continuous.py; `player` is read by Isaac Lab's play command
@@ -56,6 +58,12 @@ _RL_GAMES: dict[str, str] = {
     "agent.params.config.player": "games_num deterministic n_game_life print_stats render render_sleep use_vecenv "
     "evaluation update_checkpoint_freq dir_to_monitor env_config balance_env_rewards",
 }
+
+_SECTIONS = {
+    "rl_games": [f"agent.params{part}" for part in ("", ".algo", ".model", ".network", ".config")],
+    "skrl": ["agent.models", "agent.agent", "agent.trainer"],
+}
+"""Groups that a library does not do without."""
 
 _SKRL_MODEL = """
 class clip_actions clip_mean_actions clip_log_std min_log_std max_log_std reduction initial_log_std fixed_log_std
@@ -183,6 +191,51 @@ def _sb3() -> dict[str, frozenset[str]]:
     return {"agent": frozenset(ppo | rest), "agent.policy_kwargs": frozenset(policy)}
 
 
+def check(agent: str | None, settings: Any) -> None:
+    """See that an agent's own settings can be what they are: those of a file or class, before any override.
+
+    Args:
+        agent: Name of the agent entry point, which says whose they are.
+        settings: What stands behind it: a dictionary, of rsl-rl a config.
+
+    Raises:
+        UserError: A section is missing, a value cannot be, or a key has a slip in it.
+    """
+    library = library_of(agent)
+    if library is None or (library == "rsl_rl" and hasattr(settings, "__dict__")):
+        return
+    if not isinstance(settings, Mapping) or not settings:
+        raise UserError(f"{agent} gives {str(settings)[:80]!r}, expected the settings of an agent as a dictionary")
+    for section in _SECTIONS.get(library, ()):
+        owner, _, leaf = section.rpartition(".")
+        if not isinstance(_section(settings, section), Mapping):
+            raise UserError(f"{agent} has no group {leaf!r} below {owner}: look at the file of another task's agent")
+    _check_group(library, settings, "agent")
+
+
+def _section(settings: Mapping[str, Any], name: str) -> Any:
+    found: Any = settings
+    for part in name.split(".")[1:]:
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return found
+
+
+def _check_group(library: str, group: Mapping[str, Any], where: str) -> None:
+    keys = known(library, where)
+    for key, value in group.items():
+        name = f"{where}.{key}"
+        if isinstance(value, Mapping):
+            _check_group(library, value, name)
+            continue
+        if keys is not None and key not in keys:
+            near = difflib.get_close_matches(str(key), keys, n=1, cutoff=0.8)
+            if near and near[0] not in group:
+                raise UserError(f"setting {name} in the agent's own settings is not known: did you mean {near[0]}?")
+        number = checks.as_number(value)
+        if value not in (None, "") and (wrong := problem(library, name, number, None)) is not None:
+            raise UserError(f"setting {name} is {value!r} in the agent's own settings, expected {wrong}")
+
+
 def problem(library: str, name: str, value: Any, now: Any, hint: Any = Any) -> str | None:
     """What is wrong with an agent setting: the words after "expected", or None if nothing is.
 
@@ -196,6 +249,8 @@ def problem(library: str, name: str, value: Any, now: Any, hint: Any = Any) -> s
     leaf = name.rpartition(".")[2]
     if isinstance(now, Mapping) and not isinstance(value, Mapping):
         return "the name of one of its settings: it is a group"
+    if leaf == "clip_actions" and (".models." in name or name == "agent.params.config.clip_actions"):
+        return None if isinstance(value, bool) else "true or false"  # whether, not how far: that stands in `env`
     choices = CHOICES.get(library, {}).get(name)
     if choices is not None and str(value) not in choices:
         return "one of " + ", ".join(choices)
@@ -204,7 +259,7 @@ def problem(library: str, name: str, value: Any, now: Any, hint: Any = Any) -> s
     if leaf in ("write_interval", "checkpoint_interval"):
         count = isinstance(value, int) and not isinstance(value, bool) and value >= 0
         return None if count or value == "auto" else "zero, a positive integer, or auto"
-    rule = RULES.get(leaf)
+    rule = checks.NOT_NEGATIVE if (library, leaf) == ("skrl", "kl_threshold") else RULES.get(leaf)  # 0: not looked at
     if rule is not None and not isinstance(now, Mapping) and not isinstance(value, list | tuple):
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not number and not (value is None and (now is None or hint is not Any)):
@@ -217,4 +272,4 @@ def problem(library: str, name: str, value: Any, now: Any, hint: Any = Any) -> s
         return None if whole else "a list of positive integers such as [32, 32]"
     if leaf in ("name", "full_experiment_name", "experiment_name", "run_name") and isinstance(value, str):
         return None if re.fullmatch(r"[\w][\w. -]*", value) else "a plain name, without / or other signs of a path"
-    return checks.problem(leaf, value, now, hint, RULES)
+    return checks.problem(leaf, value, now, hint, RULES if rule is None else {**RULES, leaf: rule})

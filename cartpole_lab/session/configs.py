@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from cartpole_lab import isaac_sim
 from cartpole_lab.errors import UserError
-from cartpole_lab.session import presets
-from cartpole_lab.session.env_checks import check_env
+from cartpole_lab.session import agent_keys, presets
+from cartpole_lab.session.env_checks import check_env, check_environment, check_manager_based
 from cartpole_lab.session.env_settings import EnvSettings, rebuild
 from cartpole_lab.session.overrides import apply_overrides, nearest, parse_overrides
 from cartpole_lab.session.task_lookup import DEFAULT_TASK, entry_points_of, find_task
@@ -56,6 +57,8 @@ def check_device(device: str | None) -> str:
 
 LARGEST_SEED = 2**31 - 1
 """NumPy's streams take twice as much, and an evaluation adds to its seed."""
+MOST_DRAWN = 10_000
+"""Largest seed that is drawn where none is asked for: one that is easy to type again."""
 MOST_ENVS = 1_000_000
 """Environments beyond which a number is a slip of the hand: an H100 holds a quarter of them."""
 
@@ -81,6 +84,17 @@ def check_seed(seed: int | None) -> None:
     """
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or not -1 <= seed <= LARGEST_SEED):
         raise UserError(f"seed is {str(seed)[:20]}, expected 0 to {LARGEST_SEED}, or -1 to draw one")
+
+
+def settled_seed(asked: int | None, own: Any) -> int:
+    """The seed of a training: the one asked for, else the agent's own; -1, or none at all, draws one.
+
+    Raises:
+        UserError: As for :func:`check_seed`.
+    """
+    seed = own if asked is None else asked
+    check_seed(seed)
+    return random.randint(0, MOST_DRAWN) if seed in (None, -1) else int(seed)
 
 
 def load_cfg(
@@ -114,6 +128,7 @@ def _load(task_or_cfg: Any, agent: str | None, overrides: Sequence[str]) -> tupl
     if own is None:
         found = find_task(task_or_cfg)
         task, own = found.id, found.cfg
+        check_environment(task)
     entries = [key for key in entry_points_of(task) if not key.startswith("env_")]
     if agent is not None and agent not in entries:
         near = nearest(agent, entries)
@@ -134,6 +149,8 @@ def _load(task_or_cfg: Any, agent: str | None, overrides: Sequence[str]) -> tupl
         chosen = presets.chosen(task, agent, single)
         cfg, agent_cfg = presets.resolve(task, agent, [*selectors, *(one.text for one in chosen)])
         single = [one for one in single if one not in chosen]
+    check_manager_based(task, cfg)
+    agent_keys.check(agent, agent_cfg)
     apply_overrides(cfg, [one for one in single if one.root == "env"], root="env")
     apply_overrides(agent_cfg, [one for one in single if one.root == "agent"], root="agent", agent=agent)
     check_env(cfg)

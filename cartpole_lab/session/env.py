@@ -112,7 +112,7 @@ def open_env(
         shortcuts.simulator_imports(newton)
         if newton and on_cpu:
             _simulation.enter_context(shortcuts.launches())
-        _env = gym.make(task, cfg=cfg, render_mode=render_mode)
+        _env = gym.make(task, cfg=cfg, render_mode=render_mode, disable_env_checker=True)  # it knows no tensors
         sim = _env.unwrapped.sim
         if newton and isinstance(sim.physics_manager, str):  # a name that Isaac Lab looks up six times a step
             sim.physics_manager = string_to_callable(str(sim.physics_manager))

@@ -36,7 +36,8 @@ def quietly() -> Iterator[None]:
     """Hold back everything printed in the block, from native code too; print it all if the block raises.
 
     An error that is the user's to mend needs no report, nor does being asked to stop:
-    :class:`~cartpole_lab.errors.UserError` and :class:`KeyboardInterrupt` print nothing.
+    :class:`~cartpole_lab.errors.UserError`, what :mod:`~cartpole_lab.session.explained` can say in a line, and
+    :class:`KeyboardInterrupt` print nothing.
     """
     with _held() as held:
         sys.stdout.flush()
@@ -51,8 +52,10 @@ def quietly() -> Iterator[None]:
                 yield
         except (UserError, KeyboardInterrupt):
             raise
-        except BaseException:
-            show = True
+        except BaseException as error:
+            from cartpole_lab.session.explained import explain
+
+            show = explain(error) is None
             raise
         finally:
             _real_stderr.pop()

@@ -171,6 +171,11 @@ def like(value: Any, now: Any) -> bool:
     return isinstance(value, Mapping) if isinstance(now, Mapping) else True
 
 
+def as_number(value: Any) -> Any:
+    """A number that YAML has read as a word, as it does with 3e-4; any other value as it is."""
+    return float(value) if isinstance(value, str) and _is_number(value) else value
+
+
 def _is_number(text: str) -> bool:
     try:
         float(text)
@@ -188,6 +193,12 @@ def kind_of(now: Any) -> str:
     if isinstance(now, list | tuple):
         return "a list such as [" + ", ".join(str(item) for item in now) + "]"
     return {bool: "true or false", int: "a number", float: "a number", str: "a word"}.get(type(now), "another kind")
+
+
+def rule_for(name: str, hint: Any, rules: Mapping[str, Rule] = RANGES) -> Rule | None:
+    """What a number may be, by the last part of the setting's name; the height of a box is no count of pixels."""
+    rule = rules.get(name)
+    return None if rule is COUNT and hint is float else rule
 
 
 def problem(name: str, value: Any, now: Any, hint: Any = Any, rules: Mapping[str, Rule] = RANGES) -> str | None:
@@ -215,7 +226,7 @@ def problem(name: str, value: Any, now: Any, hint: Any = Any, rules: Mapping[str
     numbers = [item for item in _flat(value) if isinstance(item, float)]
     if any(math.isnan(item) or (math.isinf(item) and not endless) for item in numbers):
         return "a finite number"
-    rule = rules.get(name)
+    rule = rule_for(name, hint, rules)
     if rule is not None and isinstance(value, int | float) and not isinstance(value, bool) and not rule[0](value):
         return rule[1]
     pair = isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(v, int | float) for v in value)

@@ -60,11 +60,10 @@ def find_task(task: str) -> Task:
         before = set(gym.registry)
         module = _import_file(Path(place), task) if place.endswith(".py") else _import_module(place, task)
         found = getattr(module, name, None)
-        if isinstance(found, type) and hasattr(found, "__dataclass_fields__"):
-            return Task(DEFAULT_TASK, found)
+        if isinstance(found, type) and name not in gym.registry:
+            return Task(DEFAULT_TASK, check_decorated(found, f"task {task!r}"))
         if name not in gym.registry and place.endswith(".py"):
-            own = sorted(set(gym.registry) - before) or _registered_by(module)
-            raise UserError(f"task {task!r}: {place} registers no {name!r}, but {', '.join(own) or 'nothing'}")
+            raise UserError(f"task {task!r}: {place} registers no {name!r}, but {_offered_by(module, before)}")
     elif task.endswith(".py"):
         raise UserError(f"task {task!r} is a file: expected {task}:<id>, with an id or config class of that file")
     if name not in gym.registry:
@@ -76,6 +75,26 @@ def find_task(task: str) -> Task:
     if "env_cfg_entry_point" not in gym.spec(name).kwargs:
         raise UserError(f"task {name!r} is Gymnasium's own, not Isaac Lab's: expected one such as {DEFAULT_TASK}")
     return Task(name)
+
+
+def check_decorated(cls: type, what: str) -> type:
+    """Return a config class whose own settings count: without the decorator Python takes those of its base.
+
+    Raises:
+        UserError: It is no config class, or settings stand in it, or in a base of it, that nobody would read.
+    """
+    if not hasattr(cls, "__dataclass_fields__"):
+        raise UserError(f"{what}: class {cls.__name__} is no environment config")
+    for base in (one for one in cls.__mro__ if hasattr(one, "__dataclass_fields__")):
+        if "__dataclass_fields__" in vars(base):
+            continue
+        lost = [*vars(base).get("__annotations__", ()), *(k for k, v in vars(base).items() if not callable(v))]
+        if lost := [name for name in lost if name in base.__dataclass_fields__]:
+            raise UserError(
+                f"{what}: class {base.__name__} sets {lost[0]}, which nobody reads without @configclass above it: "
+                "from isaaclab.utils import configclass"
+            )
+    return cls
 
 
 def check_task(task: str) -> str:
@@ -104,7 +123,7 @@ def load_installed() -> None:
         try:
             entry.load()
             _broken.pop(entry.name, None)
-        except Exception as error:  # somebody else's package; the tasks of all others must stay usable
+        except (Exception, SystemExit) as error:  # somebody else's package; the tasks of all others must stay usable
             _broken[entry.name] = f"{type(error).__name__}: {' '.join(str(error).split())[:150]}"
 
 
@@ -134,7 +153,7 @@ def _import_module(name: str, task: str) -> ModuleType:
                 "path/to/file.py:<id>"
             ) from error
         raise UserError(f"task {task!r}: module {name!r} needs {error.name!r}, which is not installed") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _fails(task, name, error) from error
 
 
@@ -157,7 +176,7 @@ def _import_file(path: Path, task: str) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         sys.modules.pop(name)
         if earlier is not None:
             sys.modules[name] = earlier
@@ -166,7 +185,7 @@ def _import_file(path: Path, task: str) -> ModuleType:
     return module
 
 
-def _fails(task: str, where: str, error: Exception) -> UserError:
+def _fails(task: str, where: str, error: Exception | SystemExit) -> UserError:
     line = ""
     frame = error.__traceback__
     while frame is not None:
@@ -174,9 +193,22 @@ def _fails(task: str, where: str, error: Exception) -> UserError:
             line = f"{Path(frame.tb_frame.f_code.co_filename).name} line {frame.tb_lineno}: "
         frame = frame.tb_next
     if isinstance(error, SyntaxError):
-        line = f"line {error.lineno}: "
+        line = f"line {error.lineno}: " if error.lineno else ""
     text = " ".join(str(error).split())[:200]
     return UserError(f"task {task!r}: {where} fails while it is imported: {line}{type(error).__name__}: {text}")
+
+
+def _offered_by(module: ModuleType, before: set[str]) -> str:
+    """Ids that a module registers, and its config classes: what may stand behind the colon."""
+    import gymnasium as gym
+
+    made = {name for name in set(gym.registry) - before if not name.startswith("Isaac")}  # it may import Isaac Lab's
+    classes = [
+        name
+        for name, value in vars(module).items()
+        if isinstance(value, type) and value.__module__ == module.__name__ and hasattr(value, "__dataclass_fields__")
+    ]
+    return ", ".join(sorted(made.union(_registered_by(module))) + sorted(classes)) or "nothing"
 
 
 def _registered_by(module: ModuleType) -> list[str]:

@@ -238,7 +238,7 @@ def sharing(agent: type[A2CAgent], group: Group) -> type[A2CAgent]:
     return SharingAgent
 
 
-def lost_others(error: Exception) -> bool:
+def lost_others(error: BaseException) -> bool:
     """Whether an error says that another process is gone."""
     words = ("gloo", "NCCL", "Connection closed by peer", "Connection reset by peer", "Broken pipe")
     return _joined and isinstance(error, RuntimeError) and any(word in str(error) for word in words)

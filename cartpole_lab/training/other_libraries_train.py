@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,7 +22,8 @@ from cartpole_lab.evaluation_result import Evaluation
 from cartpole_lab.files import output_in, real
 from cartpole_lab.policies.checkpoint import Checkpoint
 from cartpole_lab.policies.meaning import Meaning
-from cartpole_lab.session.configs import configure
+from cartpole_lab.session import agent_keys
+from cartpole_lab.session.configs import configure, settled_seed
 from cartpole_lab.session.env import close_env, open_env
 from cartpole_lab.session.env_settings import EnvSettings, plain, record
 from cartpole_lab.session.held_output import quietly
@@ -39,6 +39,7 @@ from cartpole_lab.training.run_folder import (
     check_start,
     end_track,
     make_log_dir,
+    nothing_left,
     physics_name,
     prepare_env_cfg,
     preset_overrides,
@@ -79,16 +80,18 @@ def train_library(
         plan = _plan(library, task_or_cfg, options, agent_cfg)
         plain_cfg, env_cfg = copy.deepcopy(plan.env_cfg), prepare_env_cfg(options, plan.env_cfg)
     line.show(f"making {env_cfg.scene.num_envs} environments of {plan.task} on {env_cfg.sim.device} …")
-    with contextlib.nullcontext() if options.verbose else quietly():  # 3. environment
+    held = contextlib.nullcontext() if options.verbose else quietly()
+    with nothing_left(plan.log_dir), held:  # 3. environment
         env = open_env(plan.task, env_cfg, launcher_args=options.launcher_args)
-        check_start(plan.start, env, plan.log_dir)
+        check_start(plan.start, env)
         guard = guarded(record_clips(options, env, plan.log_dir), options.check_finite)
         settings = plain(plan.learner.settings)
         track(options, {"name": plan.learner.name}, env_cfg, settings, plan.log_dir)
     num_envs, meaning = env_cfg.scene.num_envs, _meaning(plan, settings, env)
     episodes = options.eval_episodes or (EPISODES if num_envs >= 256 else 4 * num_envs)
     watch = LibraryWatch(env, plan.learner, meaning, options, line, plan.log_dir, episodes=episodes, on_epoch=on_epoch)
-    stopped = _learn(plan, guard, watch)  # 4. the library's own loop
+    with nothing_left(plan.log_dir, unless=lambda: watch.epoch):
+        stopped = _learn(plan, guard, watch)  # 4. the library's own loop
     wall_s_train = time.time() - watch.began
     line.show("evaluating the best checkpoint …")
     facts = _facts(plan, env_cfg, watch)  # of the live environment: 5. the verdict may need another one
@@ -132,6 +135,8 @@ def settle(
     Raises:
         UserError: Something asked for can't be done.
     """
+    if agent_cfg is not None:
+        agent_keys.check(_agent(options, library), agent_cfg)
     start = start_of(options, task_or_cfg, _root(options, library))
     wanted = DEFAULT_TASK if task_or_cfg is None else task_or_cfg
     if start is not None and (task_or_cfg is None or is_task(task_or_cfg, start.env.task)):
@@ -139,7 +144,8 @@ def settle(
     asked: dict[str, Any] = {"num_envs": options.num_envs, "device": options.device, "overrides": options.overrides}
     task, env_cfg, loaded = configure(wanted, agent=_agent(options, library), **asked)
     settings = copy.deepcopy(loaded if agent_cfg is None else agent_cfg)
-    seed = env_cfg.seed = _seed(options.seed, settings)
+    own_seed = settings.get("seed") if isinstance(settings, dict) else settings.seed
+    seed = env_cfg.seed = settled_seed(options.seed, own_seed)
     if options.stop_when_solved:
         check_judged(env_cfg, "--stop_when_solved")
     module, name = _LEARNERS[library]
@@ -227,8 +233,3 @@ def _judge(watch: LibraryWatch, filmed: Any, task: str, cfg: Any, options: Train
     env = env_to_judge_in(watch.env, filmed, task, cfg, options, episodes)
     with watch.mode():
         return run_episodes(env, policy, episodes=episodes, seed=VERDICT_SEED + seed, side_by_side=True)
-
-
-def _seed(asked: int | None, settings: Any) -> int:
-    own = settings["seed"] if isinstance(settings, dict) else settings.seed
-    return int(own if asked is None else random.randint(0, 10000) if asked == -1 else asked)

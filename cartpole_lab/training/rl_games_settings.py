@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-import random
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +11,8 @@ from cartpole_lab.errors import UserError
 from cartpole_lab.files import check_name
 from cartpole_lab.policies.builders import check_rl_games
 from cartpole_lab.policies.checkpoint import Checkpoint
-from cartpole_lab.session.configs import DEFAULT_AGENT, configure
+from cartpole_lab.session import agent_keys
+from cartpole_lab.session.configs import DEFAULT_AGENT, configure, settled_seed
 from cartpole_lab.session.overrides import apply_overrides, parse_overrides
 from cartpole_lab.session.task_lookup import DEFAULT_TASK, is_task
 from cartpole_lab.tasks.success import check_judged
@@ -36,18 +37,23 @@ def settle(
     Raises:
         UserError: Something asked for can't be done.
     """
+    if agent_cfg is not None:
+        agent_keys.check(options.agent or DEFAULT_AGENT, agent_cfg)
     start = _resume_from(options, task_or_cfg)
     task, env_cfg, agent, agent_cfg = _settings_of(options, task_or_cfg, agent_cfg, start)
     params, config = agent_cfg["params"], agent_cfg["params"]["config"]
-    seed = params["seed"] if options.seed is None else options.seed
-    seed = random.randint(0, 10000) if seed == -1 else seed
-    params["seed"] = env_cfg.seed = seed
+    params["seed"] = env_cfg.seed = settled_seed(options.seed, params.get("seed"))
     config["device"] = config["device_name"] = env_cfg.sim.device
     config["num_actors"] = env_cfg.scene.num_envs
     config["print_stats"] = False  # the progress line says it
     params.setdefault("torch_threads", 0)  # as the session set them: rl-games would take all cores
     if options.max_iterations is not None:
         config["max_epochs"] = options.max_iterations
+    if start is not None and start.epoch is not None and config.get("max_epochs", math.inf) <= start.epoch:
+        raise UserError(
+            f"max_iterations is {config['max_epochs']}, and the checkpoint has trained {start.epoch} epochs, which "
+            f"count: ask for more, such as --max_iterations {start.epoch + config['max_epochs']}"
+        )
     _check_names(config)
     check_rl_games(params)
     _check_minibatch(config)

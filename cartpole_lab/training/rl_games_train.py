@@ -38,6 +38,7 @@ from cartpole_lab.training.run_folder import (
     check_start,
     end_track,
     make_log_dir,
+    nothing_left,
     physics_name,
     prepare_env_cfg,
     preset_overrides,
@@ -92,7 +93,8 @@ def train(
     line.show(f"making {plan.env_cfg.scene.num_envs} environments of {plan.task} on {plan.env_cfg.sim.device} …")
     envs = _make_env(plan)  # 3. launch, 5. environment and 6. the wrapper around it
     watch = _make_watch(plan, envs.env, line, on_epoch)
-    stopped = _run(plan, watch)  # 6. runner
+    with nothing_left(plan.log_dir, unless=lambda: watch.done):
+        stopped = _run(plan, watch)  # 6. runner
     run: Any = _finish(plan, envs, watch, line, stopped, started) if plan.group.first else None  # 7. clean-up
     close_env()
     run = plan.group.share(run)
@@ -164,14 +166,15 @@ def _settle(options: TrainOptions, task_or_cfg: Any, agent_cfg: dict[str, Any] |
 def _make_env(plan: _Plan) -> _Envs:
     """3. Launch, 5. environment and 6. the wrapper that rl-games expects."""
     options, config = plan.options, plan.agent_cfg["params"]["config"]
-    with shortcuts.imports(), contextlib.nullcontext() if options.verbose else quietly():
+    held = contextlib.nullcontext() if options.verbose else quietly()
+    with nothing_left(plan.log_dir), shortcuts.imports(), held:
         with shortcuts.rl_games_imports(compiled=config.get("torch_compile", True)):  # True is rl-games' own default
             import rl_games.torch_runner  # noqa: F401
             from isaaclab_rl.rl_games import RlGamesVecEnvWrapper, register_rl_games_env
 
             shortcuts.ppo_agent()
         env = open_env(plan.task, plan.env_cfg, launcher_args=options.launcher_args)
-        check_start(plan.start, env, plan.log_dir)
+        check_start(plan.start, env)
         filmed = record_clips(options, env, plan.log_dir)
         # a GPU would wait for every look; there the watch looks at the rewards of a whole rollout
         checked = guarded(filmed, options.check_finite and plan.env_cfg.sim.device == "cpu")

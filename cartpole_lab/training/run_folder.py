@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -49,24 +51,37 @@ def start_of(options: TrainOptions, task_or_cfg: Any, root: str | Path, agent: s
     return start
 
 
-def check_start(start: Checkpoint | None, env: Any, log_dir: Path) -> None:
-    """See that the checkpoint to go on from fits the environment; the run's folder is taken away again if not.
+@contextlib.contextmanager
+def nothing_left(log_dir: Path, unless: Callable[[], int] = lambda: 0) -> Iterator[None]:
+    """Take the run's folder away again if the block fails before anything was trained: it holds nothing but settings.
+
+    Args:
+        log_dir: The folder, made by this process a moment ago.
+        unless: How many epochs have been trained; with one or more the folder stays.
+    """
+    try:
+        yield
+    except (Exception, SystemExit):
+        if unless():
+            raise
+        shutil.rmtree(log_dir, ignore_errors=True)
+        here = Path.cwd()
+        with contextlib.suppress(OSError):  # another run has begun there meanwhile
+            for folder in log_dir.parents:
+                if here.is_relative_to(folder) or any(folder.iterdir()):
+                    break
+                folder.rmdir()
+        raise
+
+
+def check_start(start: Checkpoint | None, env: Any) -> None:
+    """See that the checkpoint to go on from fits the environment.
 
     Raises:
         UserError: It sees other observations than the environment gives, or gives other actions than it takes.
     """
-    if start is None:
-        return
-    try:
+    if start is not None:
         check_sizes(env, start.env, start.meaning.observation, start.meaning.actions)
-    except UserError:
-        shutil.rmtree(log_dir, ignore_errors=True)  # made by this process a moment ago; it holds nothing but settings
-        here = Path.cwd()
-        for folder in log_dir.parents:
-            if here.is_relative_to(folder) or any(folder.iterdir()):
-                break
-            folder.rmdir()
-        raise
 
 
 def preset_overrides(options: TrainOptions, env_cfg: Any, start: Checkpoint | None) -> list[str]:

@@ -13,7 +13,7 @@ from cartpole_lab.files import check_target
 from cartpole_lab.policies.acting import acting, opened, settings_for
 from cartpole_lab.policies.checkpoint import Checkpoint
 from cartpole_lab.policies.runs import Run
-from cartpole_lab.session.configs import check_device, check_num_envs, configure
+from cartpole_lab.session.configs import check_device, check_num_envs, check_seed, configure
 from cartpole_lab.session.env import make_env
 from cartpole_lab.session.env_settings import EnvSettings
 from cartpole_lab.session.held_output import quietly
@@ -69,6 +69,7 @@ def record_video(
             asks for another format.
     """
     check_num_envs(num_envs)
+    check_seed(seed)
     _check_film(width, height, fps, seconds)
     path = film_name(path)
     for file in (path, path.with_suffix(".png")):

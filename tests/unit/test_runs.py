@@ -380,7 +380,7 @@ def test_what_was_checked_is_what_is_loaded(trained: TrainingRun, tmp_path: Path
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rl_games_train, "make_log_dir", swap)
         more = train(
-            device="cpu", progress=False, eval_episodes=16, eval_interval=0, max_iterations=1, log_root=tmp_path / "l",
+            device="cpu", progress=False, eval_episodes=16, eval_interval=0, max_iterations=7, log_root=tmp_path / "l",
             checkpoint=file,
         )  # fmt: skip
     assert not (tmp_path / "boom").exists() and more.epochs > 1
