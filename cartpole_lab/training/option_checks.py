@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cartpole_lab.errors import UserError
 from cartpole_lab.training.libraries import LIBRARIES, check_library
-from cartpole_lab.training.options import TrainOptions
+from cartpole_lab.training.options import RUNS, TrainOptions
 
 RL_GAMES_ONLY = ("distributed", "num_gpus")
 """Options that the other libraries refuse: some can learn with a process a GPU, but would share no evaluation here."""
@@ -45,6 +45,8 @@ def check_options(options: TrainOptions) -> TrainOptions:
         raise UserError(f"sigma is {options.sigma}, expected the logarithm of a standard deviation, from -20 to 2")
     if options.agent is not None:
         _check_agent(options.agent, library)
+    if not str(options.log_root).strip():
+        raise UserError(f"log_root is {options.log_root!r}, expected a folder such as {RUNS}")
     _check_kit(options)
     _check_log_root(Path(options.log_root))
     if options.track:
@@ -53,6 +55,19 @@ def check_options(options: TrainOptions) -> TrainOptions:
         if getattr(options, given) is not None and not options.track:
             raise UserError(f"--{given.replace('_', '-')} says where to follow the run: add --track")
     return options
+
+
+def check_batches(name: str, batches: int, num_envs: int, steps: int) -> None:
+    """See that each minibatch of an update holds at least one step: the mean over none is no number.
+
+    Raises:
+        UserError: There are more minibatches than steps.
+    """
+    if batches > num_envs * steps:
+        raise UserError(
+            f"{name} is {batches}, more than an update of {num_envs} environments × {steps} steps = {num_envs * steps} "
+            "can fill: choose fewer"
+        )
 
 
 def _check_agent(agent: str, library: str) -> None:

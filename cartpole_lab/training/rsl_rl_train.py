@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from cartpole_lab.training.libraries import installed
+from cartpole_lab.training.option_checks import check_batches
 from cartpole_lab.training.options import TrainOptions
 from cartpole_lab.training.other_libraries_watch import Learner, LibraryWatch, Stop
 
@@ -46,6 +47,9 @@ class RslRl(Learner):
         self.iterations = self.settings.max_iterations
         self.steps_per_update = self.settings.num_steps_per_env
         self.interval = self.settings.save_interval
+        check_batches(
+            "num_mini_batches", self.settings.algorithm.num_mini_batches, env_cfg.scene.num_envs, self.steps_per_update
+        )
 
     def learn(self, env: Any, log_dir: Path, resume: Mapping[str, Any] | None, watch: LibraryWatch) -> None:
         from isaaclab_rl.rsl_rl import RslRlVecEnvWrapper

@@ -18,6 +18,7 @@ import torch
 from isaaclab_rl.skrl import SkrlVecEnvWrapper
 from skrl.utils.runner.torch import Runner
 
+from cartpole_lab.training.option_checks import check_batches
 from cartpole_lab.training.options import TrainOptions
 from cartpole_lab.training.other_libraries_watch import Learner, LibraryWatch, Stop
 
@@ -69,6 +70,9 @@ class Skrl(Learner):
         self.iterations = settings["trainer"]["timesteps"] // self.steps_per_update
         self.interval = max(1, self.iterations // 10)
         self.device = env_cfg.sim.device
+        check_batches(
+            "mini_batches", settings["agent"].get("mini_batches", 1), env_cfg.scene.num_envs, self.steps_per_update
+        )
         self.ended: deque[tuple[float, float]] = deque(maxlen=100)
         self._paid: torch.Tensor | None = None
 

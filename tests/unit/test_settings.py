@@ -149,6 +149,8 @@ WRONG_FLAGS: list[tuple[str, str]] = [
     ("train --agent skrl_cfg_entry_point", "--rl_library skrl"),
     ("train --rl_library keras", "'keras'"),
     ("train --rl_library skrl --distributed", "rl_games only"),
+    ("train --rl_library rsl_rl agent.algorithm.num_mini_batches=9999999", "more than an update of 1024"),
+    ("train --rl_library skrl agent.agent.mini_batches=9999999", "more than an update of 1024"),
     ("train --rl_library sb3 --checkpoint gone.zip", "gone.zip"),
     ("train --rl_library rsl_rl --checkpoint best", "no best checkpoint"),
     ("train --checkpoint gone.pth", "gone.pth"),
