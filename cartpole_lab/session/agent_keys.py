@@ -100,7 +100,7 @@ CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
     "rl_games": {
         "agent.params.network.mlp.activation": _ACTIVATIONS,
         "agent.params.network.cnn.activation": _ACTIVATIONS,
-        "agent.params.config.lr_schedule": ("adaptive", "linear", "None"),
+        "agent.params.config.lr_schedule": ("adaptive", "linear", "identity", "fixed", "None"),
         "agent.params.config.bound_loss_type": ("bound", "regularisation"),
         "agent.params.config.schedule_type": ("legacy", "standard"),
         "agent.params.algo.name": ("a2c_continuous", "a2c_discrete", "sac"),
@@ -221,13 +221,14 @@ def _section(settings: Mapping[str, Any], name: str) -> Any:
 
 
 def _check_group(library: str, group: Mapping[str, Any], where: str) -> None:
-    keys = known(library, where)
+    if (keys := known(library, where)) is None:  # of something beside the library, as Isaac Lab's `pbt` is
+        return
     for key, value in group.items():
         name = f"{where}.{key}"
         if isinstance(value, Mapping):
             _check_group(library, value, name)
             continue
-        if keys is not None and key not in keys:
+        if key not in keys:
             near = difflib.get_close_matches(str(key), keys, n=1, cutoff=0.8)
             if near and near[0] not in group:
                 raise UserError(f"setting {name} in the agent's own settings is not known: did you mean {near[0]}?")

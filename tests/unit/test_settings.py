@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from cartpole_lab.errors import UserError
 from cartpole_lab.session import agent_keys, task_lookup
@@ -279,6 +280,14 @@ def test_known_keys_are_those_that_rl_games_reads() -> None:
     assert {key for key in known if f"'{key}'" not in everything and f'"{key}"' not in everything} - ours == set(), (
         "keys that rl-games does not read"
     )
+
+
+def test_agent_files_of_isaac_lab_are_not_refused() -> None:
+    root = Path(importlib.util.find_spec("isaaclab_tasks").origin).parent
+    files = [path for path in root.rglob("agents/*.yaml") if agent_keys.library_of(path.stem)]
+    assert len(files) > 100
+    for path in files:
+        agent_keys.check(path.stem, yaml.load(path.read_text(encoding="utf-8"), yaml.FullLoader))
 
 
 ##
