@@ -219,7 +219,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("html-page-context", ways_in.add_colab, priority=900)  # after the theme has made its row of buttons
     app.connect("html-page-context", add_page_scripts)
     app.connect("html-page-context", describe_page)
-    app.connect("html-page-context", reading_aids.keep_short_code_whole)
+    app.connect("html-page-context", reading_aids.keep_lines_whole)
     app.connect("env-updated", draw_diagrams)
     app.connect("doctree-read", pair_pictures, priority=900)  # after Sphinx has found the files
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -26,6 +26,7 @@ _EVERYDAY = ("value", "perfect", "kit", "step")
 """Words of the glossary that pages mostly mean in their everyday sense; only links by hand lead to them."""
 _SHORT_WORD_OF_CODE = re.compile(r'<span class="pre">(?=[^<]*-)([^<]{1,24})</span>')
 """Such as a flag: a browser would end a line behind its hyphens."""
+_OUTPUT = re.compile(r'(<div class="output [^>]*><div class="highlight">)<pre>(.*?</pre>)', re.DOTALL)
 _NOT_LINKED = (GLOSSARY, "book/gallery")
 _NOT_INSIDE = (nodes.reference, nodes.literal, nodes.title, nodes.math, nodes.raw, nodes.strong, nodes.caption)
 
@@ -99,12 +100,19 @@ def _same(word: str, found: str) -> bool:
     return found in forms if word.isupper() else found.lower() in (form.lower() for form in forms)
 
 
-def keep_short_code_whole(
+def keep_lines_whole(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
-    """Mark short words of code that have a hyphen, so that the style sheet can keep each on one line."""
+    """Mark what the style sheet shall not break: short words of code that have a hyphen, and output in columns."""
     if "body" in context:
-        context["body"] = _SHORT_WORD_OF_CODE.sub(r'<span class="pre whole">\1</span>', context["body"])
+        body = _SHORT_WORD_OF_CODE.sub(r'<span class="pre whole">\1</span>', context["body"])
+        context["body"] = _OUTPUT.sub(lambda found: found[1] + _columns(found[2]) + found[2], body)
+
+
+def _columns(output: str) -> str:
+    """The tag that begins an output: with a class if two lines or more have gaps in them."""
+    gaps = sum(bool(re.search(r"\S {2,}\S", line)) for line in output.splitlines())
+    return '<pre class="columns">' if gaps >= 2 else "<pre>"
 
 
 def write_texts(app: Sphinx, error: Exception | None) -> None:

@@ -78,6 +78,17 @@ def test_a_flag_is_not_broken_at_its_hyphens(build: Any) -> None:
     assert ".pre.whole { white-space: nowrap; }" in (ROOT / "book" / "static" / "book.css").read_text(encoding="utf-8")
 
 
+def test_output_in_columns_is_marked() -> None:
+    import reading_aids
+
+    begin = '<div class="output stream highlight-myst-ansi notranslate"><div class="highlight">'
+    table, sentence = "epoch  return\n    5   -2.08\n", "trained 60 epochs  in 3 s\n"
+    context = {"body": "".join(f"{begin}<pre><span></span>{text}</pre></div></div>" for text in (table, sentence))}
+    reading_aids.keep_lines_whole(None, "page", "page.html", context, None)
+    assert context["body"].count('<pre class="columns">') == 1 and context["body"].count("<pre>") == 1
+    assert '<pre class="columns"><span></span>epoch' in context["body"]
+
+
 def test_pages_leave_their_words_for_cards_and_search(build: Any) -> None:
     static = build() / "_static"
     terms = json.loads((static / "glossary.js").read_text(encoding="utf-8").partition("= ")[2].rstrip(";\n"))
