@@ -24,9 +24,9 @@ def stage_gallery(staging: Staging, runs: Sequence[NotebookRun]) -> None:
     for run in runs:
         number = run.name[:2]
         picture = picture_of(nbformat.read(run.executed, as_version=4))
-        name = f"figures/map_{number}.svg"
+        name, alt = f"figures/map_{number}.svg", f"The code map with the parts of lesson {int(number)} lit"
         if picture is not None:
-            name = f"generated/gallery_{number}.{picture[0]}"
+            name, alt = f"generated/gallery_{number}.{picture[0]}", picture[2] or f"What lesson {int(number)} draws"
             staging.write(f"book/{name}", picture[1])
         title, able = heading(nbformat.read(paths.NOTEBOOKS / f"{run.name}.ipynb", as_version=4))
         cards += [
@@ -34,7 +34,7 @@ def stage_gallery(staging: Staging, runs: Sequence[NotebookRun]) -> None:
             f":link: ../notebooks/{run.name}",
             ":link-type: doc",
             "",
-            f"![What lesson {int(number)} draws]({name})",
+            f"![{alt}]({name})",
             "",
             able,
             ":::",
@@ -43,7 +43,8 @@ def stage_gallery(staging: Staging, runs: Sequence[NotebookRun]) -> None:
     lines = [
         "# Gallery",
         "",
-        "What the lessons end with. Every picture was drawn by the lesson's own cells when this book was built.",
+        "What the lessons end with. The lessons' own cells drew the pictures when this book was built; a lesson that",
+        "draws none has its code map here.",
         "",
         "::::{grid} 1 2 2 2",
         ":gutter: 3",
@@ -65,14 +66,15 @@ def heading(notebook: nbformat.NotebookNode) -> tuple[str, str]:
     return title[1] if title else "", f"{words[:1].upper()}{words[1:]}." if words else ""
 
 
-def picture_of(notebook: nbformat.NotebookNode) -> tuple[str, bytes] | None:
-    """Ending and bytes of the picture that stands for an executed lesson; None if it drew none."""
+def picture_of(notebook: nbformat.NotebookNode) -> tuple[str, bytes, str] | None:
+    """Ending, bytes and text alternative of the picture that stands for an executed lesson; None if it drew none."""
     found, tagged = None, None
     for cell in notebook.cells:
         if cell.cell_type == "markdown" and cell.source.startswith("## Try it"):
             break
         for output in cell.get("outputs", []):
-            picture = _picture(output.get("data", {}))
+            drawn = _picture(output.get("data", {}))
+            picture = drawn and (*drawn, cell.metadata.get("mystnb", {}).get("image", {}).get("alt", ""))
             found = picture or found
             if TAG in tags_of(cell) and picture:
                 tagged = picture

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
@@ -28,7 +29,9 @@ _SHORT_WORD_OF_CODE = re.compile(r'<span class="pre">(?=[^<]*-)([^<]{1,24})</spa
 """Such as a flag: a browser would end a line behind its hyphens."""
 _OUTPUT = re.compile(r'(<div class="output [^>]*><div class="highlight">)<pre>(.*?</pre>)', re.DOTALL)
 _NOT_LINKED = (GLOSSARY, "book/gallery")
-_NOT_INSIDE = (nodes.reference, nodes.literal, nodes.title, nodes.math, nodes.raw, nodes.strong, nodes.caption)
+_LINKS = (nodes.reference, addnodes.pending_xref)
+"""The second kind is a link to a page of the book, before Sphinx has looked the page up."""
+_NOT_INSIDE = (*_LINKS, nodes.literal, nodes.title, nodes.math, nodes.raw, nodes.strong, nodes.caption)
 
 
 def terms_of(text: str) -> dict[str, tuple[str, str]]:
@@ -57,8 +60,8 @@ def link_terms(app: Sphinx, doctree: nodes.document) -> None:
     app.env.note_dependency(str(path))
     terms = terms_of(path.read_text(encoding="utf-8"))
     left = {word: entry for word, entry in terms.items() if word not in _EVERYDAY}
-    for link in doctree.findall(nodes.reference):  # what is led there by hand needs no second way
-        _, _, anchor = link.get("refuri", link.get("reftarget", "")).partition("glossary.md#")
+    for link in doctree.findall(addnodes.pending_xref):  # what is led there by hand needs no second way
+        anchor = link.get("reftargetid") if link.get("reftarget", "").endswith(GLOSSARY) else None
         left = {word: entry for word, entry in left.items() if entry[0] != anchor}
     for paragraph in doctree.findall(nodes.paragraph):
         for text in list(paragraph.findall(nodes.Text)):

@@ -27,6 +27,16 @@ def test_map_of_a_lesson_is_up_to_date(lesson: int) -> None:
     assert committed == map_svg(LIT[lesson])
 
 
+@pytest.mark.parametrize("lesson", LIT)
+def test_the_words_for_a_map_say_what_is_lit(lesson: int) -> None:
+    (notebook,) = (ROOT / "notebooks").glob(f"{lesson:02d}_*.ipynb")
+    *most, last = LIT[lesson]
+    parts, verb = (
+        (f"s of this lesson, {', '.join(most)} and {last}", "are") if most else (f" of this lesson, {last}", "is")
+    )
+    assert f"![The code map; the part{parts}, {verb} lit](" in notebook.read_text(encoding="utf-8")
+
+
 def test_every_lesson_lights_parts_that_the_map_has() -> None:
     parts = {part for _, row in ROWS for part in row}
     assert all(lit and set(lit) <= parts for lit in LIT.values())

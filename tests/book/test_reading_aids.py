@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -21,13 +22,17 @@ An engine.
 ## PPO
 A rule that learns. [Lesson 6](../notebooks/06_train.md).
 
+## Discount (gamma)
+A weight.
+
 ## Return
 The sum of rewards of an *episode*.
 """
 PAGE = """# Returns of PPO
 
 `PPO` is a name here, and **returns** are bold. PPO gives returns; PPO again, a turn, 5 newtons. [PPO](https://x.invalid).
-Say `train --max_iterations 9`, never `a/path-that/is/longer-than/a-line`.
+Read [the Newton book](../index.md) first. Say `train --max_iterations 9`, never `a/path-that/is/longer-than/a-line`.
+A pause, an [idea](glossary.md#discount-gamma): discount.
 """
 
 
@@ -65,10 +70,16 @@ def test_the_first_mention_of_a_word_leads_to_the_glossary(build: Any) -> None:
     link = '<a class="term reference internal" href="../book/glossary.html#{}">{}</a>'
     assert page.count(link.format("ppo", "PPO")) == 1
     assert page.count(link.format("return", "returns")) == 1
+    assert "</a>: discount." in page, "what is led there by hand needs no second way"
     assert (
         f"bold. {link.format('ppo', 'PPO')} gives {link.format('return', 'returns')}; PPO again, a turn, 5 newtons."
         in page
     )
+
+
+def test_a_link_to_a_page_holds_no_other_link(build: Any) -> None:
+    page = (build() / "book" / "page.html").read_text(encoding="utf-8")
+    assert re.search(r'<a class="reference internal" href="\.\./index\.html">(<[^a][^>]*>)*the Newton book', page)
 
 
 def test_a_flag_is_not_broken_at_its_hyphens(build: Any) -> None:
@@ -93,6 +104,7 @@ def test_pages_leave_their_words_for_cards_and_search(build: Any) -> None:
     static = build() / "_static"
     terms = json.loads((static / "glossary.js").read_text(encoding="utf-8").partition("= ")[2].rstrip(";\n"))
     assert terms == {
+        "discount-gamma": "A weight.",
         "newton": "An engine.",
         "ppo": "A rule that learns.",
         "return": "The sum of rewards of an episode.",
