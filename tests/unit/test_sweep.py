@@ -359,8 +359,10 @@ def test_two_nodes_take_trials_of_a_random_search_both_and_one_may_die(nodes: An
         until(lambda: over.is_set() or of_both())
         if over.is_set():
             return
-        joined = ray._private.worker.global_worker.node.raylet_socket_name  # Ray chooses: any node of this machine
-        nodes.remove_node(next(node for node in nodes.workers if node.raylet_socket_name != joined))
+        joined = ray._private.worker.global_worker.node  # Ray chooses: any node of this machine
+        if joined is not None:  # else the sweep has just ended
+            other = next(node for node in nodes.workers if node.raylet_socket_name != joined.raylet_socket_name)
+            nodes.remove_node(other)
 
     killer = threading.Thread(target=kill_one)
     killer.start()
