@@ -108,7 +108,7 @@ def test_it_opens_on_the_lessons_without_dialogs(lab: str, browser: Any) -> None
     assert page.locator(".jp-Dialog").count() == 0
     assert page.locator(".jp-toast-button, .Toastify__toast").count() == 0
     assert page.locator(".jp-MarkdownViewer table a").count() == len(list((ROOT / "notebooks").glob("*.ipynb")))
-    assert page.url.endswith(f"/lab/tree/{WORK.name}/README.md")
+    page.wait_for_url(f"**/lab/tree/{WORK.name}/README.md")
     assert external == []
     page.close()
 

@@ -70,6 +70,15 @@ OVERFLOW = """() => {
 }"""
 
 
+def overflow(page: Any) -> str | None:
+    """What sticks out of a page for good: widgets draw themselves anew a moment after the page has got narrower."""
+    for _ in range(40):
+        if (found := page.evaluate(OVERFLOW)) is None:
+            return None
+        page.wait_for_timeout(250)
+    return found
+
+
 def visit(browser: Any, address: str, local: str) -> Visit:
     """Open a page, look at it light and dark, wide and narrow."""
     result = Visit()
@@ -104,14 +113,14 @@ def visit(browser: Any, address: str, local: str) -> Visit:
     result.facts = page.evaluate(FACTS)
     page.set_viewport_size(PHONE)
     page.wait_for_timeout(150)
-    result.facts["overflow light"] = page.evaluate(OVERFLOW)
+    result.facts["overflow light"] = overflow(page)
     page.emulate_media(color_scheme="dark")
     page.wait_for_timeout(150)
     page.wait_for_function("() => document.documentElement.dataset.theme === 'dark'")
     result.facts["theme"] = page.evaluate("document.documentElement.dataset.theme")
     if result.facts["undrawn"]:  # no browser where the book was built: the page draws
         page.wait_for_function("() => document.documentElement.dataset.diagrams === 'dark'")
-    result.facts["overflow dark"] = page.evaluate(OVERFLOW)
+    result.facts["overflow dark"] = overflow(page)
     context.close()
     return result
 
