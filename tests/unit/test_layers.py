@@ -43,6 +43,7 @@ PRIVATE = {
     "_current_next_observations": "skrl bootstraps a time-out from it; the right observation has to be put back",
     "_exit": "ends at once a process that others wait for, or whose training nobody wants and no thread can be told",
     "_private": "Ray reads from a private module whether this machine joins a cluster, once, when it is imported",
+    "_trial_task_failure": "Tune's answer to a death, which it gives twice where a process is handed a trial",
     "_solver": "state of the physics manager that a saved environment has to hold",
 }
 """Private names of other packages that are used outside ``speed``, each with the reason."""

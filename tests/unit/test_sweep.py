@@ -327,43 +327,66 @@ def test_optuna_is_told_the_mean_over_the_seeds(nodes: Any, tmp_path: Path) -> N
     assert done.failed == done.unfinished == 0
 
 
-def both_at_work(raylets: list[subprocess.Popen], over: threading.Event) -> None:
-    """Let the process of the node that comes first stand still until that of the other one is there.
+def raylet(node: Any) -> subprocess.Popen:
+    """The process of a node that starts those for trials."""
+    return node.all_processes["raylet"][0].process
 
-    Tune gives a trial for which a process is still being started to one that is free, and no longer wants the former:
-    where a trial is shorter than the start of a process, one node would take them all.
+
+def test_two_nodes_take_trials_of_a_random_search_both_and_one_may_die(
+    nodes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the worst moment: when its process is handed a trial after another one, of which Tune thinks twice.
+
+    The other node stands still until then. Tune gives a trial for which a process is still being started to one that is
+    free: where trials are shorter than the start of a process, one node would take them all.
     """
-    waiting: list[psutil.Process] = []
-    try:
-        while not (over.is_set() or all(trainers(one) for one in raylets)):
-            for process in [one for raylet in raylets for one in trainers(raylet) if one not in waiting]:
-                waiting.append(process)
-                process.suspend()
-            time.sleep(0.05)
-    finally:
-        for process in waiting:
-            with contextlib.suppress(psutil.Error):
-                process.resume()
+    import ray
+    from ray.tune.execution.tune_controller import TuneController
 
+    mortal: list[Any] = []
+    pids: dict[Any, int] = {}
+    handed, over = threading.Event(), threading.Event()
+    cache, reset = TuneController._maybe_cache_trial_actor, TuneController._schedule_trial_reset
 
-def test_two_nodes_take_trials_of_a_random_search_both_and_one_may_die(nodes: Any, tmp_path: Path) -> None:
-    folder, over = tmp_path / "two", threading.Event()
+    def cached(self: Any, trial: Any) -> bool:
+        pids[self._trial_to_actor[trial]] = trial.last_result["pid"]
+        return cache(self, trial)
 
-    def of_both() -> bool:
-        return len({json.loads(path.read_text())["node"] for path in (folder / "trials").glob("*.json")}) == 2
+    def hand_over(self: Any, trial: Any, *words: Any) -> None:
+        process = psutil.Process(pids[self._trial_to_actor[trial]])
+        dies = not handed.is_set() and mortal and raylet(mortal[0]).pid in [one.pid for one in process.parents()]
+        if dies:
+            process.suspend()  # so that it does not take the trial
+            mortal.append(process)
+        reset(self, trial, *words)
+        if dies:
+            handed.set()
 
     def kill_one() -> None:
-        import ray
-
-        both_at_work([one.all_processes["raylet"][0].process for one in nodes.workers], over)
-        until(lambda: over.is_set() or of_both())
+        until(lambda: over.is_set() or ray._private.worker.global_worker.node is not None)
         if over.is_set():
             return
         joined = ray._private.worker.global_worker.node  # Ray chooses: any node of this machine
-        if joined is not None:  # else the sweep has just ended
-            other = next(node for node in nodes.workers if node.raylet_socket_name != joined.raylet_socket_name)
-            nodes.remove_node(other)
+        others = [node for node in nodes.workers if node.raylet_socket_name != joined.raylet_socket_name]
+        mortal.append(others[0])
+        (stays,) = [node for node in nodes.workers if node is not others[0]]
+        still: list[psutil.Process] = []
+        try:
+            while not (over.is_set() or handed.is_set()):
+                for process in [one for one in trainers(raylet(stays)) if one not in still]:
+                    still.append(process)
+                    process.suspend()
+                time.sleep(0.05)
+        finally:
+            for process in still:
+                with contextlib.suppress(psutil.Error):
+                    process.resume()
+        if handed.is_set():
+            nodes.remove_node(mortal[0])
+            mortal[1].kill()
 
+    monkeypatch.setattr(TuneController, "_maybe_cache_trial_actor", cached)
+    monkeypatch.setattr(TuneController, "_schedule_trial_reset", hand_over)
     killer = threading.Thread(target=kill_one)
     killer.start()
     try:
@@ -382,6 +405,8 @@ def test_two_nodes_take_trials_of_a_random_search_both_and_one_may_die(nodes: An
     finally:
         over.set()
         killer.join()
+    assert handed.is_set() and not done.lost
+    assert (done.table["status"] == "done").all(), "a process that nobody waits for any more has its trial on record"
     assert len(done.table) == 10 and done.failed == 0
     drawn = done.table.groupby("pole_pos.weight")["seed"].apply(sorted)
     assert list(drawn) == [[0, 1, 2, 3, 4]] * 2, "every setting that is drawn gets all seeds"

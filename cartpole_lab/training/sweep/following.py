@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import importlib
 import shutil
@@ -17,7 +18,7 @@ from ray import tune
 from cartpole_lab.errors import UserError
 from cartpole_lab.training.progress import ProgressLine
 from cartpole_lab.training.sweep.plan import Plan
-from cartpole_lab.training.sweep.records import Record, read_record, read_records
+from cartpole_lab.training.sweep.records import STOPPING, Record, read_record, read_records
 from cartpole_lab.training.sweep.words import as_words, file_name, label
 
 LEAST_SPACE = 8 * 2**20
@@ -163,6 +164,8 @@ class Follower:
 
     def _stop_for_space(self) -> None:
         self.full = self._no_space()
+        with contextlib.suppress(OSError):
+            (self.folder / STOPPING).touch()
         signal.raise_signal(signal.SIGUSR1)  # Tune ends in order
 
 

@@ -43,7 +43,7 @@ def run_trials(plan: Plan, folder: Path, options: SweepOptions) -> tuple[dict[st
         follower = Follower(plan, folder, line)
         Listener.at_work.append(follower)
         try:
-            with _signals(folder, follower), _at_home(options):
+            with _signals(folder, follower), _at_home(options), _deaths_at_hand_over():
                 make_tuner(plan, folder, options).fit()
         except Exception as error:
             follower.explain(error)
@@ -124,6 +124,32 @@ def _at_home(options: SweepOptions) -> Iterator[None]:
     finally:
         for module, name, value in before:
             setattr(module, name, value)
+
+
+@contextlib.contextmanager
+def _deaths_at_hand_over() -> Iterator[None]:
+    """In the block Tune repeats a trial, too, whose process dies while it is handed that trial after another one.
+
+    It deals with such a death twice, for the process and for what it was asked for. The second time the trial waits to
+    be repeated, and Tune takes what is not at work for lost; besides, it takes it for one that is being handed over.
+    """
+    from ray.exceptions import RayActorError
+    from ray.tune.execution.tune_controller import TuneController
+
+    plain = TuneController._trial_task_failure
+
+    def failed(self: Any, trial: Any, exception: Exception) -> None:
+        handed_over = trial in self._resetting_trials
+        if trial.status != "RUNNING":
+            self._resetting_trials.discard(trial)
+        if not (handed_over and trial.status == "PENDING" and isinstance(exception, RayActorError)):
+            plain(self, trial, exception)
+
+    TuneController._trial_task_failure = failed
+    try:
+        yield
+    finally:
+        TuneController._trial_task_failure = plain
 
 
 def _name(trial: Any) -> str:

@@ -82,9 +82,13 @@ class Work:
         return report
 
     def end(self) -> None:
-        """Let a trial that was stopped early end as an ordinary run; leave one alone whose sweep is being stopped."""
-        if not self._future.done() and (self.folder / STOPPING).exists():
-            os._exit(0)  # nothing of it is needed: it is repeated when the sweep goes on
+        """Let a trial that was stopped early end as an ordinary run.
+
+        One whose sweep is being stopped is left alone: it is repeated when the sweep goes on. So is one of which
+        nothing was heard yet, which nobody can have stopped: Tune has given it to a process that was free earlier.
+        """
+        if not self._future.done() and (not self._told or (self.folder / STOPPING).exists()):
+            os._exit(0)
         self._stop = True
         self._go_on.release()
         self._future.exception()
