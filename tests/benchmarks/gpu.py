@@ -210,29 +210,30 @@ def _rate(args: argparse.Namespace) -> None:
 # -- training --------------------------------------------------------------------------------------------------------
 
 
-def training(args: argparse.Namespace) -> dict[str, Any]:
-    """Env-steps/s in the loop of a training: medians over the epochs after the first ten."""
-    num_envs, result = str(args.num_envs[-1] if len(args.num_envs) < 3 else 4096), {}
-    for side, speed in (("ours", "on"), ("without", WITHOUT)):
-        code = (
-            "import sys, tempfile, numpy as np\nfrom cartpole_lab import train\n"
-            f"run = train(agent={AGENT!r}, num_envs={num_envs}, seed=1, max_iterations=60, eval_interval=0, "
-            f"progress=False, device={args.device!r}, log_root=tempfile.mkdtemp())\n"
-            "t, s = run.curve['wall_s'], run.curve['env_steps']\n"
-            "r = np.diff(s) / np.diff(t)\nprint('RATE', np.median(r[10:]), run.evaluation.mean_return, t[-1])\n"
-        )
-        job = _start(["-c", code], speed, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        out, err = job.communicate()
-        line = next((x for x in out.splitlines() if x.startswith("RATE")), None)
-        result[side] = [float(x) for x in line.split()[1:]] if line else f"FAILED {err[-1500:]}"
-        print(f"training {num_envs} {side}: {result[side]}", flush=True)
-    with tempfile.TemporaryDirectory() as folder:
-        words = [str(ROOT / "tests/benchmarks/as_shipped.py"), args.device, "--max_iterations", "30"]
-        job = _start(words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        out, err = job.communicate()
-        totals = [float(x) for x in re.findall(r"fps total: (\d+)", out)]
-        result["shipped"] = statistics.median(totals[5:]) if len(totals) > 6 else f"FAILED {err[-800:]}"
-        print(f"training as shipped (4096, its own settings): {result['shipped']}", flush=True)
+def training(args: argparse.Namespace) -> dict[str, list[float | str]]:
+    """Env-steps/s in the loop of a training, the sides in turns: medians over the epochs of a run after the first."""
+    num_envs = str(args.num_envs[-1] if len(args.num_envs) < 3 else 4096)
+    result: dict[str, list[float | str]] = {"ours": [], "without": [], "shipped": []}
+    for _ in range(args.rounds):
+        for side, speed in (("ours", "on"), ("without", WITHOUT)):
+            code = (
+                "import tempfile, numpy as np\nfrom cartpole_lab import train\n"
+                f"run = train(agent={AGENT!r}, num_envs={num_envs}, seed=1, max_iterations=60, eval_interval=0, "
+                f"progress=False, device={args.device!r}, log_root=tempfile.mkdtemp())\n"
+                "r = np.diff(run.curve['env_steps']) / np.diff(run.curve['wall_s'])\nprint('RATE', np.median(r[10:]))\n"
+            )
+            job = _start(["-c", code], speed, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            out, err = job.communicate()
+            line = next((x for x in out.splitlines() if x.startswith("RATE")), None)
+            result[side].append(float(line.split()[1]) if line else f"FAILED {err[-1500:]}")
+        with tempfile.TemporaryDirectory() as folder:  # 4096 environments, its own settings
+            words = [str(ROOT / "tests/benchmarks/as_shipped.py"), args.device, "--max_iterations", "30"]
+            job = _start(words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            out, err = job.communicate()
+            totals = [float(x) for x in re.findall(r"fps total: (\d+)", out)]
+            result["shipped"].append(statistics.median(totals[5:]) if len(totals) > 6 else f"FAILED {err[-800:]}")
+        print(f"training {num_envs}:", {side: found[-1] for side, found in result.items()}, flush=True)
+        _write(args, result)
     return result
 
 

@@ -36,7 +36,7 @@ ROWS = (
 )
 """Figures of the benchmark: key, what it is, unit."""
 
-GPU_PARTS = ("rates", "training", "cold", "startup", "several")
+GPU_PARTS = ("rates", "training", "cold", "quality", "startup", "several")
 """What ``tests.benchmarks.gpu`` measures and the book shows."""
 GPU_DEPTH = {"shipped": "two of 96 × 96, 60 a second", "lesson": "four of 64 × 16, 30 a second"}
 """Settings that learned from depth pictures on a GPU, and their pictures."""
@@ -59,6 +59,8 @@ def main() -> None:
         (BOOK / "speed_gpu.txt").write_text(speed_gpu(parts))
     if "cold" in parts:
         (BOOK / "seeds_gpu.txt").write_text(seeds_gpu(parts["cold"]))
+    if "quality" in parts:
+        (BOOK / "quality_gpu.txt").write_text(quality_gpu(parts["quality"]))
     if "several" in parts:
         (BOOK / "several_gpu.txt").write_text(several_gpu(parts["several"]))
     if reports := {name: found for name in GPU_DEPTH if (found := _read(f"depth_{name}_gpu.json"))}:
@@ -163,19 +165,43 @@ def speed_gpu(parts: dict[str, Any]) -> str:
         text += f"| {int(num_envs):,} | {ours} | {shipped} | {without} | {ratio:.1f} |\n"
     rounds = len(row["rates"]["ours"])
     text += f"\nEnvironment steps a second, medians of {rounds} rounds in which the sides take turns.\n\n"
-    lines = []
-    if isinstance(shipped := (found := parts.get("training", {}).get("result", {})).get("shipped"), float):
-        ours = found["ours"][0]
+    text += _gpu_machine(parts["rates"])
+    lines, machines = [], []
+    if "training" in parts:
+        found = parts["training"]["result"]
+        ours, shipped = (
+            statistics.median(x for x in found[side] if isinstance(x, float)) for side in ("ours", "shipped")
+        )
         lines += [
             f"| environment steps a second of a training with 4096 environments | {ours:,.0f} |",
             f"| the same, Isaac Lab's own training as shipped | {shipped:,.0f} |",
             f"| ratio | {ours / shipped:.1f} × |",
         ]
+        machines.append(_gpu_machine(parts["training"]))
     if "startup" in parts:
         first = statistics.median(run["step1"] for run in parts["startup"]["result"]["ours"])
         lines.append(f"| process start to first step, kernels cached | {first:.2f} s |")
-    text += "| what | how much |\n| --- | ---: |\n" + "\n".join(lines) + "\n\n"
-    return text + _gpu_machine(parts["rates"])
+        machines.append(_gpu_machine(parts["startup"]))
+    if lines:
+        text += "\n| what | how much |\n| --- | ---: |\n" + "\n".join(lines) + "\n\n"
+        text += "\n".join(dict.fromkeys(machines))
+    return text
+
+
+def quality_gpu(found: dict[str, Any]) -> str:
+    """Policies of trainings of one length, with the recordings and without, a seed a line."""
+    lines = ["| seed | return, recorded | time-outs | return, nothing recorded | time-outs |"]
+    lines += ["| ---: | ---: | ---: | ---: | ---: |"]
+    sides = [found["result"][side] for side in ("ours", "without")]
+    for pair in zip(*sides, strict=True):
+        cells = [f"{run['mean_return']:.3f} | {100 * run['timeout_share']:.2f} %" for run in pair]
+        lines.append(f"| {pair[0]['seed']} | {' | '.join(cells)} |")
+    means = [
+        (statistics.mean(r["mean_return"] for r in runs), statistics.mean(r["timeout_share"] for r in runs))
+        for runs in sides
+    ]
+    lines.append("| mean | " + " | ".join(f"{mean:.3f} | {100 * share:.2f} %" for mean, share in means) + " |")
+    return "\n".join(lines) + f"\n\n{sides[0][0]['epochs']} epochs each. " + _gpu_machine(found)
 
 
 def seeds_gpu(found: dict[str, Any]) -> str:
