@@ -169,7 +169,7 @@ class RecordedStep(StepRunner):
         idle = {"between"} if self.segments.decimation == 1 else set()
         idle |= set() if self.segments.has_interval_events else {"ongoing"}
         pieces = [n for n in NAMES if n not in self.refused and n not in idle]
-        before = BakedValues(self.env)
+        before, name = BakedValues(self.env), "its beginning"
         try:
             with capturing(self._graphs) as capture:
                 for name in pieces:
@@ -178,7 +178,8 @@ class RecordedStep(StepRunner):
         except Exception as error:
             last = traceback.extract_tb(error.__traceback__)[-1]
             logger.debug("recording the step failed", exc_info=True)
-            self._tell(f"the step cannot be recorded and runs as Isaac Lab runs it: {name}: {error} ({last.name})")
+            why = (str(error).splitlines() or [type(error).__name__])[0]  # CUDA's go on with advice for its developers
+            self._tell(f"the step cannot be recorded and runs as Isaac Lab runs it: {name}: {why} ({last.name})")
             self._left = 1 << 60
             return None
         finally:

@@ -48,6 +48,22 @@ def test_recorded_is_ordinary(name: str, monkeypatch: pytest.MonkeyPatch) -> Non
     _of_a_cpu(name, ordinary)
 
 
+def test_a_recording_that_cannot_begin_leaves_the_ordinary_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_stream() -> None:
+        raise RuntimeError("CUDA error: out of memory\nadvice for developers")
+
+    case, said = CASES["default"], []
+    env = make(case, NUM_ENVS, "cpu")
+    torch.manual_seed(11)
+    ordinary = trace(env, case, 10)
+    env = make(case, NUM_ENVS, "cpu")
+    torch.manual_seed(11)
+    monkeypatch.setattr(torch.cuda, "Stream", no_stream)
+    step = install(env, say=said.append)
+    assert first_difference(ordinary, trace(env, case, 10)) is None and step.replays == 0
+    assert len(said) == 1 and "the step cannot be recorded" in said[0] and "out of memory (no_stream)" in said[0]
+
+
 def _of_a_cpu(name: str, ordinary: list) -> None:
     """The step of known terms, in the same case."""
     case, said = CASES[name], []
