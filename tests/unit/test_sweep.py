@@ -332,6 +332,14 @@ def raylet(node: Any) -> subprocess.Popen:
     return node.all_processes["raylet"][0].process
 
 
+def started_by(process: subprocess.Popen, pid: int) -> bool:
+    """Whether a process has started another one, or one that has."""
+    try:
+        return process.pid in [one.pid for one in psutil.Process(pid).parents()]
+    except psutil.Error:
+        return False
+
+
 def test_two_nodes_take_trials_of_a_random_search_both_and_one_may_die(
     nodes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -344,6 +352,7 @@ def test_two_nodes_take_trials_of_a_random_search_both_and_one_may_die(
     from ray.tune.execution.tune_controller import TuneController
 
     mortal: list[Any] = []
+    dying: list[psutil.Process] = []
     pids: dict[Any, int] = {}
     handed, over = threading.Event(), threading.Event()
     cache, reset = TuneController._maybe_cache_trial_actor, TuneController._schedule_trial_reset
@@ -353,11 +362,11 @@ def test_two_nodes_take_trials_of_a_random_search_both_and_one_may_die(
         return cache(self, trial)
 
     def hand_over(self: Any, trial: Any, *words: Any) -> None:
-        process = psutil.Process(pids[self._trial_to_actor[trial]])
-        dies = not handed.is_set() and mortal and raylet(mortal[0]).pid in [one.pid for one in process.parents()]
+        pid = pids[self._trial_to_actor[trial]]
+        dies = not handed.is_set() and any(started_by(raylet(node), pid) for node in mortal)
         if dies:
-            process.suspend()  # so that it does not take the trial
-            mortal.append(process)
+            dying.append(psutil.Process(pid))
+            dying[0].suspend()  # so that it does not take the trial
         reset(self, trial, *words)
         if dies:
             handed.set()
@@ -383,7 +392,7 @@ def test_two_nodes_take_trials_of_a_random_search_both_and_one_may_die(
                     process.resume()
         if handed.is_set():
             nodes.remove_node(mortal[0])
-            mortal[1].kill()
+            dying[0].kill()
 
     monkeypatch.setattr(TuneController, "_maybe_cache_trial_actor", cached)
     monkeypatch.setattr(TuneController, "_schedule_trial_reset", hand_over)
