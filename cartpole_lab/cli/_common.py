@@ -44,7 +44,7 @@ def add_checkpoint(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--checkpoint",
         default="best",
-        help="file, folder of a run, or latest or best of the newest run (default: best)",
+        help="a file, a run's folder, or latest or best of the newest run (default: best)",
     )
     parser.add_argument("--log_root", default=LOGS, help=f"folder of all runs (default: {LOGS})")
     parser.add_argument("--agent_cfg", help="the agent's settings as YAML, for a file that does not carry them")

@@ -108,7 +108,7 @@ class TrainOptions:
     experience: str | None = option(None, "Isaac Sim app file", group="launcher")
     kit_args: str | None = option(None, "words for Kit, in one string", group="launcher")
     visualizer: str | None = option(
-        None, "visualizer, such as newton_gl, rerun, viser or kit", group="launcher", flag="--viz"
+        None, "a visualizer, such as newton_gl, rerun, viser or kit", group="launcher", flag="--viz"
     )
     verbose: bool = _switch("show Isaac Lab's whole start-up report, and which terms slow a CPU down", group="launcher")
     overrides: Sequence[str] = option((), "overrides as name=value, such as env.rewards.pole_pos.weight=-2", flag=None)
