@@ -131,10 +131,10 @@ def _with_links(line: str, known: set[str]) -> str:
     """Names of other entries in a line of text, as links to them. Signatures and tables stay as they are."""
     if line.startswith(("```", "|")):
         return line
-    parts = re.split(r"(```.*?```|\[[^\]]*\]\([^)]*\))", line, flags=re.S)
+    parts = re.split(r"(```.*?```|^- `[a-z*][^`]*`:|\[[^\]]*\]\([^)]*\))", line, flags=re.S | re.M)
     return "".join(
         part
-        if part.startswith(("```", "["))
+        if part.startswith(("```", "[", "- `"))
         else re.sub(
             r"(?<![`\[])`(?:[\w.]+\.)?(\w+)(?:\(\))?`(?!`)",
             lambda m: f"[{m[0]}](#api-{m[1]})" if m[1] in known else m[0],
@@ -183,11 +183,13 @@ def _entries(file: Path, wanted: set[str]) -> list[Entry]:
     for node in ast.parse(source).body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
             doc = ast.get_docstring(node)
-            if doc is None or (node.name not in wanted and not _is_config(node)):
+            if doc is None or not (node.name in wanted or _is_config(node) or _has_options(node)):
                 continue
             lines = ["```python", _signature(node), "```", "", _markdown(doc), ""]
             if isinstance(node, ast.ClassDef):
                 lines += _fields(node, source.splitlines()) if _is_config(node) else _members(node)
+                if _has_options(node):
+                    lines = [re.sub(r"\{([A-Z_]+)\}", lambda m: _constant(m[1], file, source), line) for line in lines]
             found.append(Entry(node.name, doc.splitlines()[0], lines))
     return found
 
@@ -224,14 +226,42 @@ def _field_row(name: str, value: ast.expr, line: ast.stmt, source: list[str]) ->
 
 
 def _members(node: ast.ClassDef) -> list[str]:
-    """Public methods and properties with a docstring, one line each."""
+    """Options with their help, public methods and properties with a docstring: one line each."""
     lines: list[str] = []
     for item in node.body:
+        if isinstance(item, ast.AnnAssign) and (said := _option_help(item.value)):
+            lines.append(f"- `{ast.unparse(item.target)}`: {_inline(said)}")
         if isinstance(item, ast.FunctionDef) and not item.name.startswith("_") and (doc := ast.get_docstring(item)):
             decorators = {ast.unparse(d) for d in item.decorator_list}
             call = "" if decorators & {"property", "cached_property", "functools.cached_property"} else "()"
             lines.append(f"- `{item.name}{call}`: {_inline(' '.join(doc.split(chr(10) * 2)[0].split()))}")
     return [*lines, ""] if lines else []
+
+
+def _has_options(node: ast.ClassDef | ast.FunctionDef) -> bool:
+    return any(isinstance(item, ast.AnnAssign) and _option_help(item.value) for item in node.body)
+
+
+def _constant(name: str, file: Path, source: str) -> str:
+    """The value of a constant of a module, or of the module from which it is imported."""
+    if imported := re.search(rf"^from (cartpole_lab[\w.]*) import .*\b{name}\b", source, flags=re.M):
+        root = next(folder for folder in file.parents if folder.name == "cartpole_lab").parent
+        source = (root / f"{imported[1].replace('.', '/')}.py").read_text(encoding="utf-8")
+    found = re.search(rf"^{name}\b.*? = (.+)$", source, flags=re.M)
+    return str(ast.literal_eval(found[1])) if found else name
+
+
+def _option_help(value: ast.expr | None) -> str:
+    """What ``option(default, help)`` or ``_switch(help)`` says of a field; nothing for any other field."""
+    at = {"option": 1, "_switch": 0}.get(ast.unparse(value.func)) if isinstance(value, ast.Call) else None
+    if not isinstance(value, ast.Call) or at is None or len(value.args) <= at:
+        return ""
+    said = value.args[at]
+    parts = said.values if isinstance(said, ast.JoinedStr) else [said]
+    text = "".join(
+        f"{{{ast.unparse(p.value)}}}" if isinstance(p, ast.FormattedValue) else ast.literal_eval(p) for p in parts
+    )
+    return re.sub(r"(?<![`\w])(--[\w-]+)", r"`\1`", text)
 
 
 def _signature(node: ast.ClassDef | ast.FunctionDef) -> str:

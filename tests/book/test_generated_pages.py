@@ -16,6 +16,8 @@ from figures import LIT, ROWS, map_svg
 
 import cartpole_lab
 from cartpole_lab.cli import build_parser
+from cartpole_lab.training.options import TrainOptions
+from cartpole_lab.training.sweep.options import SweepOptions
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -59,6 +61,16 @@ def test_python_reference_has_fields_and_no_engine_room() -> None:
         assert re.search(rf"^\\| `{re.escape(field)}` \\|", page, flags=re.M), f"no field {field}"
     headings = set(re.findall(r"^### `(\w+)`$", page, flags=re.M))
     assert not headings & {"configure", "open_env", "says", "number_of", "tensor_of_shape", "policy_from_model"}
+
+
+def test_python_reference_says_what_each_option_does() -> None:
+    page = api_pages(ROOT / "cartpole_lab")["api_training"]
+    for options in (TrainOptions, SweepOptions):
+        part = page.partition(f"### `{options.__name__}`")[2].partition("\n## ")[0]
+        said = dict(re.findall(r"^- `(\w+)`: (.+)$", part, flags=re.M))
+        for name, field in options.__dataclass_fields__.items():
+            assert re.sub(r"[`{}]|&lt;", "", said[name]) == re.sub(r"[`<]", "", field.metadata["help"]), name
+    assert "- `train`: What each training is told" in page, "the name of an argument is no link"
 
 
 def test_python_reference_has_no_markup_of_docstrings() -> None:
