@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import re
+import shlex
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -69,8 +70,16 @@ class Named:
     def rows(self, verb: str) -> list[tuple[str, str]]:
         """What to print about it."""
         epoch = f", epoch {self.checkpoint.epoch}" if self.checkpoint.epoch is not None else ""
-        rows = [("checkpoint", f"{short(self.checkpoint.path)}{epoch}"), ("trained with", " ".join(self.trained_with))]
-        return [*rows, (f"{verb} with", " ".join(self.now))] if self.now else rows
+        rows = [
+            ("checkpoint", f"{short(self.checkpoint.path)}{epoch}"),
+            ("trained with", _pasteable(self.trained_with)),
+        ]
+        return [*rows, (f"{verb} with", _pasteable(self.now))] if self.now else rows
+
+
+def _pasteable(words: Iterable[str]) -> str:
+    """Words as a shell takes them; what says that there are none is no word of a command."""
+    return " ".join(word if word.startswith("(") else shlex.quote(word) for word in words)
 
 
 def named(args: argparse.Namespace, overrides: list[str]) -> Named:

@@ -56,10 +56,11 @@ class Checkpoint:
     @property
     def epoch(self) -> int | None:
         """Epochs that it has been trained for, where the file says so."""
-        epoch = self.state.get("epoch", self.state.get("iter"))
         try:
-            return int(epoch)
-        except (TypeError, ValueError, OverflowError, RuntimeError):  # none, or no number
+            if "iter" in self.state and "epoch" not in self.state:  # of rsl-rl, which counts from 0
+                return int(self.state["iter"]) + 1
+            return int(self.state["epoch"])
+        except (KeyError, TypeError, ValueError, OverflowError, RuntimeError):  # none, or no number
             return None
 
 
@@ -155,7 +156,10 @@ def _read(path: Path) -> tuple[str, dict[str, Any], bytes | None]:
         raise UserError(f"checkpoint {str(path)!r} is not {kind} ({_reason(data, error)})") from error
     library = _library(state)
     if library is None or (path.suffix == ".pth") != (library == "rl_games"):
-        raise UserError(f"checkpoint {str(path)!r} is not {kind} of rl-games, rsl-rl, skrl or Stable-Baselines3")
+        if library is not None:
+            ending = {"rl_games": ".pth", "sb3": ".zip"}.get(library, ".pt")
+            raise UserError(f"checkpoint {str(path)!r} holds a policy of {library}: name it {path.stem}{ending}")
+        raise UserError(f"checkpoint {str(path)!r} is not {kind}: it holds none of rl-games, rsl-rl, skrl or sb3")
     if library == "rl_games":  # torch.compile, when a run used it, leaves a prefix
         state["model"] = {str(k).removeprefix("_orig_mod."): v for k, v in state["model"].items()}
     return library, state, member

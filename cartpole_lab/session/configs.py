@@ -13,6 +13,7 @@ from cartpole_lab.session import agent_keys, presets
 from cartpole_lab.session.env_checks import check_env, check_environment, check_manager_based
 from cartpole_lab.session.env_settings import EnvSettings, rebuild
 from cartpole_lab.session.overrides import apply_overrides, nearest, parse_overrides
+from cartpole_lab.session.robot_names import check_standing
 from cartpole_lab.session.task_lookup import DEFAULT_TASK, entry_points_of, find_task
 
 if TYPE_CHECKING:
@@ -154,6 +155,8 @@ def _load(task_or_cfg: Any, agent: str | None, overrides: Sequence[str]) -> tupl
     apply_overrides(cfg, [one for one in single if one.root == "env"], root="env")
     apply_overrides(agent_cfg, [one for one in single if one.root == "agent"], root="agent", agent=agent)
     check_env(cfg)
+    if any(one.key == "env.success.standing.joint" for one in single):
+        check_standing(cfg)
     return task, cfg, agent_cfg
 
 

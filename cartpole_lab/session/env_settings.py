@@ -217,7 +217,8 @@ def describe(settings: EnvSettings) -> list[str]:
 
 
 def _override(path: str, value: Any) -> str:
-    text = f"{{{', '.join(value)}}}" if isinstance(value, Mapping) else json.dumps(value).replace(" ", "")
+    group = isinstance(value, Mapping) and any(isinstance(item, Mapping) for item in value.values())
+    text = f"{{{', '.join(value)}}}" if group else json.dumps(value).replace(" ", "")
     return f"env.{path}={text}"
 
 
@@ -225,12 +226,19 @@ def _differences(old: Any, new: Any, path: str) -> Iterator[tuple[str, Any, Any]
     if not isinstance(old, Mapping) or not isinstance(new, Mapping):
         yield path, old, new
         return
+    if set(old) != set(new) and _are_numbers(old) and _are_numbers(new):
+        yield path, old, new  # values by joint or term, which an override gives as a whole
+        return
     for key, value in new.items():  # what only the older one has is a setting that later versions added
         below = f"{path}.{key}" if path else key
         if key in old:
             yield from _differences(old[key], value, below)
-        elif isinstance(value, Mapping) and value:
+        elif not isinstance(value, Mapping) or value:
             yield below, None, value
+
+
+def _are_numbers(values: Mapping[str, Any]) -> bool:
+    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values.values())
 
 
 def _set(target: Any, path: list[str], value: Any) -> bool:
@@ -241,7 +249,14 @@ def _set(target: Any, path: list[str], value: Any) -> bool:
             return False
     name = path[-1]
     held = target.get(name) if isinstance(target, dict) else getattr(target, name, None)
-    if callable(held) or _is_more_than_a_value(value):
+    if not isinstance(target, dict) and not hasattr(target, name) and not _is_more_than_a_value(value):
+        return True  # a setting that an earlier version had
+    by_name = isinstance(value, Mapping) and not any(_is_more_than_a_value(item) for item in value.values())
+    if by_name and hasattr(held, "__dataclass_fields__"):
+        return all(_set(held, [key], item) for key, item in value.items())
+    if by_name and isinstance(held, dict | int | float):  # one number for all joints, or one for each
+        value, held = dict(value), {}
+    elif callable(held) or _is_more_than_a_value(value):
         return False
     if hasattr(held, "__dataclass_fields__") and value is not None:
         return False

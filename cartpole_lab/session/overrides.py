@@ -156,7 +156,8 @@ def _set(owner: Any, leaf: str, where: str, override: Override, library: str | N
         raise _unknown(owner, leaf, where, library)
     now = _get(owner, leaf) if there else None
     hint = annotation(owner, leaf) if dataclasses.is_dataclass(owner) else Any
-    if value is None and dataclasses.is_dataclass(now) and where.count(".") == 1:
+    in_group = where.count(".") == (2 if where.startswith("env.observations.") else 1)
+    if value is None and dataclasses.is_dataclass(now) and in_group:
         wrong = None  # a term or an entity is left out: env.rewards.alive=null
     elif library is not None and not override.add:
         wrong = agent_keys.problem(library, name, value, now, hint)

@@ -23,7 +23,7 @@ def check_names(cfg: Any) -> None:
     known = {name: found for name, asset in _assets(cfg.scene) if (found := _file_names(asset))}
     for where, entity, kind, wanted in _wanted(cfg):
         if entity not in known:
-            if entity is not None and not hasattr(cfg.scene, entity):
+            if entity is not None and getattr(cfg.scene, entity, None) is None:
                 have = ", ".join(name for name, _ in _assets(cfg.scene)) or "none"
                 raise UserError(f"setting {where} names {entity!r}, which is not in the scene: it has {have}")
             continue
@@ -38,6 +38,21 @@ def check_names(cfg: Any) -> None:
                 f"setting {where} names the {kind} {pattern!r}, which {entity} does not have: expected "
                 f"{' or '.join(names)}" + (f"; did you mean {near}?" if near else "")
             )
+
+
+def check_standing(cfg: Any) -> None:
+    """See that a joint which was named as the one that stands is there; a task may inherit one that it lacks.
+
+    Raises:
+        UserError: It is not.
+    """
+    standing = cfg.success.standing
+    names = (_file_names(getattr(cfg.scene, standing.asset, None)) or ((), ()))[0]
+    if names and standing.joint not in names:
+        raise UserError(
+            f"setting env.success.standing.joint names the joint {standing.joint!r}, which {standing.asset} does not "
+            f"have: expected {' or '.join(names)}"
+        )
 
 
 def _matches(where: str, pattern: str, names: Iterable[str]) -> bool:
@@ -69,6 +84,9 @@ def _wanted(cfg: Any) -> Iterator[tuple[str, str | None, str, str | Sequence[str
             yield f"{label}.asset_name", entity, "joint", None
             for kind in ("joint", "body"):
                 yield f"{label}.{kind}_names", entity, kind, getattr(term, f"{kind}_names", None)
+            for field in ("scale", "offset", "clip"):
+                if isinstance(by_name := getattr(term, field, None), Mapping) and hasattr(term, "joint_names"):
+                    yield f"{label}.{field}", entity, "joint", list(by_name)
         params = getattr(term, "params", None)
         for key, value in params.items() if isinstance(params, Mapping) else ():
             if type(value).__name__ == "SceneEntityCfg":

@@ -57,6 +57,9 @@ RANGES: dict[str, Rule] = {
     "focal_length": POSITIVE,
     "horizontal_aperture": POSITIVE,
     "soft_joint_pos_limit_factor": SHARE,
+    "timeout_share": SHARE,
+    "start_s": NOT_NEGATIVE,
+    "band": POSITIVE,
 }
 """What a number may be, by the last part of the setting's name."""
 
@@ -129,7 +132,9 @@ def fits(value: Any, hint: Any) -> bool:
     if origin is list:
         return isinstance(value, list | tuple) and all(fits(item, args[0]) for item in value)
     if origin is dict or hint is dict:
-        return isinstance(value, dict)
+        return isinstance(value, dict) and (
+            not args or all(fits(key, args[0]) and fits(item, args[1]) for key, item in value.items())
+        )
     if hint in (list, tuple):
         return isinstance(value, list | tuple)
     return True
@@ -219,7 +224,7 @@ def problem(name: str, value: Any, now: Any, hint: Any = Any, rules: Mapping[str
     if now in choices and value not in choices:
         return "one of " + ", ".join(choices)
     if hint is Any or now is not None:
-        loose = isinstance(value, int | float | str) and fits(value, hint) and hint is not Any
+        loose = isinstance(value, int | float | str | Mapping) and fits(value, hint) and hint is not Any
         if not loose and not like(value, now) and not (callable(now) and isinstance(value, str)):
             return kind_of(now)
     endless = any(part in name.lower() for part in _ENDLESS) or now in (math.inf, -math.inf)

@@ -20,6 +20,11 @@ CFG = "cartpole_lab.tasks.cartpole_env_cfg:CartpoleEnvCfg"
 
 # a word, and what the one line says: the setting, the value or the nearest right name
 WRONG: list[tuple[str, tuple[str, ...]]] = [
+    ("env.actions.joint_effort.scale={'slider':50.0}", ("names the joint 'slider'", "slider_to_cart")),
+    ("env.actions.joint_effort.scale={'slider_to_cart':'x'}", ("a number or a dictionary of words to numbers",)),
+    ("env.success.timeout_share=2", ("env.success.timeout_share is '2'", "from 0 to 1")),
+    ("env.success.standing.joint=pole", ("names the joint 'pole'", "slider_to_cart or cart_to_pole")),
+    ("env.scene.robot=null", ("'robot', which is not in the scene",)),
     # types
     ("env.rewards.alive.weight=abc", ("env.rewards.alive.weight", "'abc'", "a number")),
     ("env.rewards.alive.weight=[1,2", ("'[1,2'", "a number")),
@@ -242,6 +247,22 @@ def test_right_settings_are_applied_as_isaac_lab_applies_them() -> None:
     theirs = resolve_task_config("Isaac-Cartpole-v0", "rl_games_cfg_entry_point", overrides=words)
     assert to_dict(ours[0]) == to_dict(theirs[0])
     assert ours[1] == theirs[1]
+
+
+def test_settings_that_were_recorded_come_back_and_are_said_as_words_that_can_be_given_again() -> None:
+    from cartpole_lab.session.env_settings import describe, plain, rebuild, record
+
+    words = [
+        "env.success.ceilings={'alive':2.0}",  # a key that the registered task lacks
+        "env.observations.policy.joint_vel_rel=null",  # a term less
+        "env.scene.robot.init_state.joint_pos={'cart_to_pole':0.5}",
+        "env.actions.joint_effort.scale={'slider_to_cart':50.0}",
+    ]
+    cfg = load_cfg(overrides=words, agent=None)[0]
+    settings = record("Isaac-Cartpole-v0", cfg, words)
+    assert cfg.success.ceilings == {"alive": 2.0} and cfg.observations.policy.joint_vel_rel is None
+    assert plain(rebuild(settings)) == plain(cfg)
+    assert plain(load_cfg(overrides=describe(settings), agent=None)[0]) == plain(cfg), describe(settings)
 
 
 def test_a_preset_of_one_part_is_chosen_by_its_name() -> None:
