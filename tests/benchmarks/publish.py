@@ -244,7 +244,8 @@ def libraries(figures: dict[str, Any]) -> str:
             f"| {sum(r['solved'] for r in own)} of {len(own)} |"
         )
     versions = ", ".join(f"{name} {version}" for name, version in figures["versions"].items())
-    where = f"{figures['cores']} core{'s' * (figures['cores'] > 1)}, {figures['memory_gb']} GB, no GPU, at commit `{figures['commit']}`"
+    cores = f"{figures['cores']} core{'s' * (figures['cores'] > 1)}"
+    where = f"{cores}, {figures['memory_gb']} GB, no GPU, at commit `{figures['commit']}`"
     return "\n".join(lines) + f"\n\nMeasured on {where}, with {versions}.\n"
 
 
