@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from cartpole_lab.errors import UserError
 from cartpole_lab.tasks.success import Criterion, StandingCfg, default_terms
 
 if TYPE_CHECKING:
@@ -141,7 +142,18 @@ class _Tally:
 
 
 def _sound(obs: Any, action: torch.Tensor) -> torch.Tensor:
-    """Whether all that the policy saw and did are numbers, shape ``(num_envs,)``."""
+    """Whether all that the policy saw and did are numbers, shape ``(num_envs,)``.
+
+    Raises:
+        UserError: What it gave is no action for each environment.
+    """
+    seen = obs if isinstance(obs, torch.Tensor) else action
+    if not isinstance(action, torch.Tensor) or action.ndim == 0 or len(action) != len(seen):
+        what = f"of shape {tuple(action.shape)}" if hasattr(action, "shape") else f"{action!r}"
+        raise UserError(
+            f"the policy gave a {type(action).__name__} {what[:80]}, expected a tensor with a row of actions for each "
+            "environment"
+        )
     total = action.reshape(len(action), -1).sum(1)
     if isinstance(obs, torch.Tensor) and obs.ndim == 2 and obs.shape[1] <= SMALL:
         total = total + obs.sum(1)

@@ -32,7 +32,8 @@ def explain(error: BaseException) -> str | None:
     if (known := kernel_cache.explain(error)) is not None:
         return known
     if isinstance(error, MemoryError) or _MEMORY.search(str(error)) or type(error).__name__ == "OutOfMemoryError":
-        return f"there is not enough memory for this many environments ({_said(error)}): ask for fewer"
+        said = f" ({_said(error)})" if str(error) else ""
+        return f"there is not enough memory for this many environments{said}: ask for fewer"
     frames = _frames(error)
     own = None
     for (by, _), at in itertools.pairwise(frames):  # called by Isaac Lab or Gymnasium: a task's code, not a caller's

@@ -87,6 +87,8 @@ def parse_overrides(texts: Sequence[str]) -> list[Override]:
     from isaaclab_tasks.utils.hydra import _parse_val
 
     overrides: list[Override] = []
+    if isinstance(texts, str):
+        raise UserError(f"overrides are the text {texts!r}, expected a list of such words: [{texts!r}]")
     for text in texts:
         match = _OVERRIDE.fullmatch(text) if isinstance(text, str) else None
         if match is None:

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from cartpole_lab.errors import UserError
+from cartpole_lab.session.configs import MOST_ENVS
 from cartpole_lab.training.libraries import LIBRARIES, check_library
 from cartpole_lab.training.options import RUNS, TrainOptions
 
@@ -25,6 +26,9 @@ _LEAST = {
 }
 
 
+_MOST = {"num_envs": MOST_ENVS, "eval_episodes": MOST_ENVS}
+
+
 def check_options(options: TrainOptions) -> TrainOptions:
     """Return the options if they can be followed.
 
@@ -39,6 +43,9 @@ def check_options(options: TrainOptions) -> TrainOptions:
         value = getattr(options, name)
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
             raise UserError(f"{name} is {value!r}, expected {expected}")
+        most = _MOST.get(name)
+        if most is not None and value is not None and value > most:
+            raise UserError(f"{name} is {str(value)[:20]}, expected at most {most}")
     if options.num_gpus is not None and not options.distributed:
         raise UserError("num_gpus says on how many GPUs one training learns: add --distributed")
     if options.sigma is not None and not -20 <= options.sigma <= 2:
@@ -51,6 +58,9 @@ def check_options(options: TrainOptions) -> TrainOptions:
     _check_log_root(Path(options.log_root))
     if options.track:
         _check_track(options)
+    for given in ("video_length", "video_interval"):
+        if getattr(options, given) != getattr(TrainOptions, given) and not options.video:
+            raise UserError(f"--{given} says how the training is filmed: add --video")
     for given in ("wandb_project_name", "wandb_entity", "wandb_name"):
         if getattr(options, given) is not None and not options.track:
             raise UserError(f"--{given.replace('_', '-')} says where to follow the run: add --track")

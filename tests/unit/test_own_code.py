@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
+from cartpole_lab import evaluate, make_env
 from cartpole_lab.cli import main
 from cartpole_lab.errors import UserError
 from cartpole_lab.session.configs import LARGEST_SEED, load_cfg
@@ -189,3 +192,24 @@ def test_a_word_that_would_have_been_passed_by(
     assert says in capfd.readouterr().err
     assert main(["train", "--log_root", ""]) == 2
     assert "expected a folder such as logs/rl_games" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("policy", "says"),
+    [
+        (lambda obs: torch.zeros(3, 3), "gave a Tensor of shape (3, 3)"),
+        (lambda obs: None, "gave a NoneType None"),
+        (lambda obs: obs[:, :1].numpy(), "gave a ndarray of shape (4, 1)"),
+        (lambda obs: obs.sum(), "gave a Tensor of shape ()"),
+    ],
+)
+def test_a_policy_of_ones_own_that_gives_no_action_for_each_environment(policy: Any, says: str) -> None:
+    env = make_env(num_envs=4, device="cpu")
+    with pytest.raises(UserError) as caught:
+        evaluate(policy, env=env, episodes=4)
+    assert says in str(caught.value) and "a row of actions for each environment" in str(caught.value)
+
+
+def test_overrides_as_one_text_are_said_to_be_a_list() -> None:
+    with pytest.raises(UserError, match=r"expected a list of such words: \['env.decimation=4'\]"):
+        load_cfg(overrides="env.decimation=4")

@@ -149,6 +149,8 @@ WRONG_FLAGS: list[tuple[str, str]] = [
     ("train --video_length -5", "video_length is -5"),
     ("train --video_interval 0", "video_interval is 0"),
     ("train --seed -7", "seed is -7"),
+    ("train --video_length 60", "add --video"),
+    ("train --eval_episodes 99999999999", "expected at most 1000000"),
     ("train --sigma 40", "logarithm"),
     ("train --device gpu", "'gpu'"),
     ("train --agent ppo", "'ppo'"),
