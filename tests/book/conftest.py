@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "book"))
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 FLAGS = ["--no-sandbox", "--disable-gpu"]
-LIMIT_MS = 300_000
+LIMIT_MS = 900_000
 """Far more than anything on a page takes, on a machine that is busy with other things."""
 
 
