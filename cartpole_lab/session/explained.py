@@ -24,6 +24,8 @@ _MANAGERS = re.compile(
     r"isaaclab[/\\]managers[/\\](reward|observation|termination|event|curriculum|action|command)_man"
 )
 
+_LIBRARY = re.compile(r"site-packages[/\\](rl_games|rsl_rl|skrl|stable_baselines3)[/\\]")
+
 
 def explain(error: BaseException) -> str | None:
     """One line for an error that the user can mend; None for any other error, and for one that is a line already."""
@@ -34,6 +36,8 @@ def explain(error: BaseException) -> str | None:
     if isinstance(error, MemoryError) or _MEMORY.search(str(error)) or type(error).__name__ == "OutOfMemoryError":
         said = f" ({_said(error)})" if str(error) else ""
         return f"there is not enough memory for this many environments{said}: ask for fewer"
+    if "was raised from the environment creator" in str(error) and error.__cause__ is not None:
+        error = error.__cause__  # Gymnasium says it again, with all that the task has registered behind it
     frames = _frames(error)
     own = None
     for (by, _), at in itertools.pairwise(frames):  # called by Isaac Lab or Gymnasium: a task's code, not a caller's
@@ -44,10 +48,26 @@ def explain(error: BaseException) -> str | None:
             return None
         return f"{_place(*own)} ended the process (SystemExit: {error.code}): nothing was finished"
     term = next((name for frame, _ in reversed(frames) if (name := _term(frame))), None)
+    manager = next((found[1] for frame, _ in frames if (found := _MANAGERS.search(frame.f_code.co_filename))), None)
+    term = term or (manager and f"{manager} terms")
     if term is None and own is None:
-        return None
+        return _of_agent(error, frames)
     where = " in ".join(part for part in (term, _place(*own) if own else "") if part)
     return f"{where} failed: {type(error).__name__}: {_said(error)}"
+
+
+def _of_agent(error: BaseException, frames: list[tuple[FrameType, int]]) -> str | None:
+    """One line for a name that the agent's settings lack, or that its library does not know."""
+    file = frames[-1][0].f_code.co_filename if frames else ""
+    if (found := _LIBRARY.search(file)) is None:
+        return None
+    if isinstance(error, KeyError):
+        return f"the agent's settings have no {error}, and {found[1]} does not do without"
+    if isinstance(error, ValueError) and Path(file).name == "object_factory.py":
+        return (
+            f"{found[1]} knows no {str(error)[:80]!r}: look at the names in the agent's settings, such as network.name"
+        )
+    return None
 
 
 def _frames(error: BaseException) -> list[tuple[FrameType, int]]:

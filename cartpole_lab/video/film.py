@@ -72,8 +72,6 @@ def record_video(
     check_seed(seed)
     _check_film(width, height, fps, seconds)
     path = film_name(path)
-    for file in (path, path.with_suffix(".png")):
-        check_target(file, overwrite=overwrite)
     with quietly():
         from cartpole_lab.video import film_camera as film
 
@@ -85,6 +83,8 @@ def record_video(
         # A GPU draws whole pictures with one ray a pixel: four times the pixels, averaged, smooth its edges.
         finer = 2 if check_device(device).startswith("cuda") else 1
         cfg = film.with_film_camera(cfg, num_envs=num_envs, width=width * finer, height=height * finer)
+    for file in (path, path.with_suffix(".png")):  # makes their folder: what can be refused has been by now
+        check_target(file, overwrite=overwrite)
     left = () if registered else overrides  # those of a registered task are in its config by now
     env = make_env(cfg, num_envs=num_envs, device=device, seed=seed, overrides=left)
     frames = _frames(env, acting(policy, env), finer, seconds=seconds, fps=fps, seed=seed)

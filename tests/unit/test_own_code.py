@@ -50,6 +50,7 @@ def leaves(env): sys.exit(0)
 def own_term(function):
     return with_changed(lambda cfg: setattr(cfg.rewards, "mine", RewardTermCfg(func=function, weight=1.0)))
 TooFewCfg, LeavesCfg = own_term(too_few), own_term(leaves)
+NoTermCfg = with_changed(lambda cfg: setattr(cfg.rewards, "mine", 5))
 
 AGENT, ENV = "cartpole_lab.tasks.agents:rl_games_ppo_cfg", "isaaclab.envs:ManagerBasedRLEnv"
 def register(name, agent=AGENT, env=ENV, cfg=CartpoleEnvCfg):
@@ -68,6 +69,8 @@ register("Own-Direct-v0", cfg=DirectRLEnvCfg)
 register("Own-Number-v0", agent=lambda: 5)
 register("Own-Empty-v0", agent=lambda: {"params": {}})
 register("Own-Yaml-v0", agent=str(pathlib.Path(__file__).with_name("bad.yaml")))
+register("Own-Network-v0", agent=settings(lambda p: p["network"].update(name="no_such_network")))
+register("Own-Gone-v0", agent=settings(lambda p: p["config"].pop("tau")))
 register("Own-Many-v0", agent=settings(lambda p: p["config"].update(horizon_length="many")))
 register("Own-Gamma-v0", agent=settings(lambda p: p["config"].update(gamma=5)))
 register("Own-Slip-v0", agent=settings(misspell))
@@ -114,6 +117,9 @@ def test_a_mistake_in_a_task_of_ones_own_is_a_line(task: str, says: str, folder:
     ("task", "says"),
     [
         ("TooFewCfg", "reward term 'mine' failed: RuntimeError: The expanded size of the tensor (16)"),
+        ("NoTermCfg", "reward term 'mine' failed: TypeError: Configuration for the term 'mine' is not of type"),
+        ("Own-Network-v0", "rl_games knows no 'no_such_network'"),
+        ("Own-Gone-v0", "the agent's settings have no 'tau', and rl_games does not do without"),
         ("LeavesCfg", "leaves ended the process (SystemExit: 0): nothing was finished"),
     ],
 )
