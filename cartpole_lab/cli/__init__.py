@@ -10,6 +10,7 @@ import argparse
 import difflib
 import re
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -111,6 +112,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         if (known := explain(error)) is None:
             raise
+        if getattr(args, "verbose", False):  # whoever asks for everything sees where it was, too
+            traceback.print_exc()
         print(f"cartpole-lab {args.command}: error: {known}", file=sys.stderr)
         return distributed.end(2)
     except KeyboardInterrupt as error:
