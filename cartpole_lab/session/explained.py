@@ -44,7 +44,8 @@ def explain(error: BaseException) -> str | None:
         if _is_own(at[0].f_code.co_filename) and not _is_ours(by.f_code.co_filename):
             own = at
     if isinstance(error, SystemExit):
-        if own is None or own is not frames[-1]:
+        left = own is not None and all(is_exit(frame) for frame, _ in frames[frames.index(own) + 1 :])
+        if own is None or not left:
             return None
         return f"{_place(*own)} ended the process (SystemExit: {error.code}): nothing was finished"
     term = next((name for frame, _ in reversed(frames) if (name := _term(frame))), None)
@@ -87,6 +88,11 @@ def _is_own(file: str) -> bool:
     others = [Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib")]
     others.append(Path(sys.prefix).resolve())
     return not ("site-packages" in path.parts or _is_ours(file) or any(path.is_relative_to(other) for other in others))
+
+
+def is_exit(frame: FrameType) -> bool:
+    """Whether a frame is that of ``sys.exit`` itself: where Weights & Biases is imported, it is written in Python."""
+    return frame.f_code.co_name == "exit" and Path(frame.f_code.co_filename).name == "exit_hooks.py"
 
 
 def _is_ours(file: str) -> bool:

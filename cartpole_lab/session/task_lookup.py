@@ -186,10 +186,13 @@ def _import_file(path: Path, task: str) -> ModuleType:
 
 
 def _fails(task: str, where: str, error: Exception | SystemExit) -> UserError:
+    from cartpole_lab.session.explained import is_exit
+
     line = ""
     frame = error.__traceback__
     while frame is not None:
-        if frame.tb_frame.f_code.co_filename == where or frame.tb_next is None:
+        last = frame.tb_next is None and not is_exit(frame.tb_frame)
+        if frame.tb_frame.f_code.co_filename == where or last:
             line = f"{Path(frame.tb_frame.f_code.co_filename).name} line {frame.tb_lineno}: "
         frame = frame.tb_next
     if isinstance(error, SyntaxError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,22 @@ def test_a_term_of_ones_own_that_fails_is_named_in_a_line(
     assert main(["train", "--task", f"own_tasks.py:{task}", *small, "agent.params.config.minibatch_size=256"]) == 2
     assert says in capfd.readouterr().err.strip().splitlines()[-1]
     assert not (folder / "logs").exists()
+
+
+def test_a_task_that_leaves_is_named_where_weights_and_biases_has_replaced_the_exit(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from wandb.sdk.lib.exit_hooks import ExitHooks
+
+    for name in ("exit", "excepthook"):
+        monkeypatch.setattr(sys, name, getattr(sys, name))  # put back afterwards
+    ExitHooks().hook()
+    monkeypatch.chdir(folder)
+    with pytest.raises(UserError, match=r"leaving\.py line 2: SystemExit: 0"):
+        load_cfg("leaving.py:X")
+    small = ["--num_envs", "16", "--max_iterations", "1", "--eval_episodes", "16", "--device", "cpu"]
+    assert main(["train", "--task", "own_tasks.py:LeavesCfg", *small, "agent.params.config.minibatch_size=256"]) == 2
+    assert "leaves ended the process (SystemExit: 0)" in capfd.readouterr().err.strip().splitlines()[-1]
 
 
 def test_a_run_whose_environment_cannot_be_made_leaves_no_folder(
