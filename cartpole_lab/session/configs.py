@@ -14,6 +14,7 @@ from cartpole_lab.session.env_checks import check_env, check_environment, check_
 from cartpole_lab.session.env_settings import EnvSettings, rebuild
 from cartpole_lab.session.overrides import apply_overrides, nearest, parse_overrides
 from cartpole_lab.session.robot_names import check_standing
+from cartpole_lab.session.setting_checks import MAX_ENVS
 from cartpole_lab.session.task_lookup import DEFAULT_TASK, entry_points_of, find_task
 
 if TYPE_CHECKING:
@@ -60,8 +61,6 @@ LARGEST_SEED = 2**31 - 1
 """NumPy's streams take twice as much, and an evaluation adds to its seed."""
 MOST_DRAWN = 10_000
 """Largest seed that is drawn where none is asked for: one that is easy to type again."""
-MOST_ENVS = 1_000_000
-"""Environments beyond which a number is a slip of the hand: an H100 holds a quarter of them."""
 
 
 def check_num_envs(num_envs: int, name: str = "num_envs") -> int:
@@ -72,8 +71,8 @@ def check_num_envs(num_envs: int, name: str = "num_envs") -> int:
     """
     if isinstance(num_envs, bool) or not isinstance(num_envs, int) or num_envs < 1:
         raise UserError(f"{name} is {num_envs!r}, expected a positive integer such as 1024")
-    if num_envs > MOST_ENVS:
-        raise UserError(f"{name} is {str(num_envs)[:20]}, expected at most {MOST_ENVS}")
+    if num_envs > MAX_ENVS:
+        raise UserError(f"{name} is {str(num_envs)[:20]}, expected at most {MAX_ENVS}")
     return num_envs
 
 

@@ -25,8 +25,8 @@ COUNT: Rule = (lambda v: isinstance(v, int) and v >= 1, "a positive integer")
 COUNT_OR_ZERO: Rule = (lambda v: isinstance(v, int) and v >= 0, "zero or a positive integer")
 SHARE: Rule = (lambda v: 0 <= v <= 1, "a number from 0 to 1")
 
-MAX_ENVS = 2**22
-"""More environments than any one machine simulates; a number beyond it is a slip."""
+MAX_ENVS = 1_000_000
+"""Environments, or episodes, beyond which a number is a slip of the hand: an H100 holds a quarter of them."""
 
 RANGES: dict[str, Rule] = {
     "decimation": COUNT,

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from cartpole_lab.errors import UserError
-from cartpole_lab.session.configs import MOST_ENVS
+from cartpole_lab.session.setting_checks import MAX_ENVS
 from cartpole_lab.training.libraries import LIBRARIES, check_library
 from cartpole_lab.training.options import RUNS, TrainOptions
 
@@ -26,7 +26,7 @@ _LEAST = {
 }
 
 
-_MOST = {"num_envs": MOST_ENVS, "eval_episodes": MOST_ENVS}
+_MOST = {"num_envs": MAX_ENVS, "eval_episodes": MAX_ENVS}
 
 
 def check_options(options: TrainOptions) -> TrainOptions:
