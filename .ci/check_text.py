@@ -1,4 +1,4 @@
-"""Looks through every text of the repository: links that lead nowhere, and terms that the field spells otherwise.
+"""Looks through every text of the repository: links that lead nowhere, terms and percentages that are spelt otherwise.
 
 Exit code 1 if something was found, one line each. Addresses on the network are not asked for.
 """
@@ -25,6 +25,7 @@ TERMS = {
     r"\broll-out": "rollout",
     r"\bJupyterlab\b": "JupyterLab",
     r"\bstandart\b|\bstd\. dev": "standard deviation",
+    r"[\d}](?:\s|\\u00a0)%(?! -?\d)": "without a blank, as Python's format does",  # but 7 % 2 is a remainder
 }
 """Spellings that are not the field's, and those that are."""
 LINK = re.compile(r"\]\(([^()\s]+(?:\([^()\s]*\))?)\)")
@@ -42,9 +43,18 @@ def main() -> int:
 
 def look(name: Path) -> Iterator[str]:
     """What is wrong in one file."""
-    if name.suffix not in (".md", ".py", ".ipynb", ".yml", ".yaml", ".cff", ".toml") or name == Path(
-        ".ci/check_text.py"
-    ):
+    if name.suffix not in (
+        ".md",
+        ".py",
+        ".ipynb",
+        ".js",
+        ".sh",
+        ".txt",
+        ".yml",
+        ".yaml",
+        ".cff",
+        ".toml",
+    ) or name == Path(".ci/check_text.py"):
         return
     for number, line in enumerate(lines(name), start=1):
         for wrong, right in TERMS.items():

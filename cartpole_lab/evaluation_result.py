@@ -156,15 +156,15 @@ class Evaluation:
         """The summary as text, one figure a line."""
         rows = [("episodes", f"{self.episodes}" + ("" if self.complete else ", then given up"))]
         if self.nan_share:
-            rows.append(("not a number", f"{100 * self.nan_share:.2f} % of the episodes; they count as failed"))
+            rows.append(("not a number", f"{100 * self.nan_share:.2f}% of the episodes; they count as failed"))
         rows.append(("return", f"{self.mean_return:.3f} ± {self.std_return:.3f}"))
-        share = f"{100 * self.timeout_share:.2f} %"
+        share = f"{100 * self.timeout_share:.2f}%"
         if self.has_time_out:
             rows.append(("time-outs", share))
         else:
             rows.append(("lasted", f"{share} of the episodes; the task has no time-out, they were cut at its limit"))
         if self.settled_share is not None:
-            what = f"{100 * self.settled_share:.2f} % of the episodes"
+            what = f"{100 * self.settled_share:.2f}% of the episodes"
             if self.settled_share:
                 what += f", after {self.mean_settle_time_s:.2f} s on average"
             rows.append((self._stands(), what))

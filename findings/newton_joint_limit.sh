@@ -3,7 +3,7 @@
 #
 # Guess: a joint limit stops the cart near the end, and limit_ke=1e4 (Newton's default) is its stiffness: 10 m/s then go
 #   10 * sqrt(1 / 1e4) = 0.10 m too far.
-# Truth: it goes 0.44 m too far and is thrown back with 97 % of its speed. For a moving cart the limit is some twenty times
+# Truth: it goes 0.44 m too far and is thrown back with 97% of its speed. For a moving cart the limit is some twenty times
 #   softer than limit_ke; only a hundred times the value gives some 5 cm.
 # Why it matters: a rail's end is a trampoline. End the episode before it, or check how far beyond the limit your joints go.
 set -euo pipefail

@@ -109,7 +109,7 @@ def film_text(result: dict[str, Any]) -> str:
     caption = (
         f"Made while this book was built: {result['env_steps']:,} environment steps of rl-games training, "
         f"{result['seconds']:.0f} s on {result['machine']}. Over 1024 fresh episodes this policy returns "
-        f"{result['mean_return']:.2f} of at most 5.00 and keeps {share:.1f}\u00a0% of the poles up to the end."
+        f"{result['mean_return']:.2f} of at most 5.00 and keeps {share:.1f}% of the poles up to the end."
     )
     return (
         "```{film} generated/showcase.mp4\n:poster: generated/showcase.png\n"

@@ -40,7 +40,7 @@ MODULES = (
     "newton._src.geometry.bvh",
     "isaaclab.actuators.actuator_kernels",
 )
-"""Modules whose kernels every cart-pole on Newton launches, slowest to compile first (together 70 % of the time)."""
+"""Modules whose kernels every cart-pole on Newton launches, slowest to compile first (together 70% of the time)."""
 
 
 class Ahead:

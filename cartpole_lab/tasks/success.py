@@ -76,7 +76,7 @@ class SuccessCfg:
 
 @dataclass
 class CartpoleSuccessCfg(SuccessCfg):
-    """The cart-pole is solved at a mean return of 4.90 of 5.00 in 5 s, and 99.5 % of the episodes lasting.
+    """The cart-pole is solved at a mean return of 4.90 of 5.00 in 5 s, and 99.5% of the episodes lasting.
 
     A policy that catches every pole loses about 0.045 on the way, in 2 s as in 20 s.
     """
@@ -201,7 +201,7 @@ class Criterion:
         return Verdict(
             mean_return >= needed and timeout_share >= self.success.timeout_share,
             f"return {mean_return:.3f} of {best:.2f}, needs {needed:.2f}; "
-            f"{100 * timeout_share:.2f} % lasted, needs {100 * self.success.timeout_share:.1f} %",
+            f"{100 * timeout_share:.2f}% lasted, needs {100 * self.success.timeout_share:.1f}%",
         )
 
 

@@ -63,7 +63,7 @@ class EpochInfo:
         if self.evaluation is not None:
             share = 100 * self.evaluation.timeout_share
             whole = f" in {self.whole_episode_s:g} s" if cut else ""
-            text += f"  | evaluated {self.evaluation.mean_return:.3f}{whole}, {share:.1f} % time-outs"
+            text += f"  | evaluated {self.evaluation.mean_return:.3f}{whole}, {share:.1f}% time-outs"
             if not self.evaluation.complete:
                 text += " so far, given up"
         return text

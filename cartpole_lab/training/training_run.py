@@ -73,7 +73,7 @@ class TrainingRun:
         found, unit = self.evaluation, "epochs" if self.library == "rl_games" else "updates"
         return (
             f"trained {self.epochs} {unit} in {self.wall_s_train:.1f} s: evaluated return {found.mean_return:.3f}, "
-            f"{100 * found.timeout_share:.2f} % time-outs of {found.episodes} fresh episodes"
+            f"{100 * found.timeout_share:.2f}% time-outs of {found.episodes} fresh episodes"
         )
 
     def summary(self) -> dict[str, Any]:

@@ -195,7 +195,7 @@ def _train(args: argparse.Namespace, seed: int, *more: str) -> dict[str, Any]:
     keys = ("seed", "epochs", "solved_s", "wall_s_total", "wall_s_train", "mean_return", "timeout_share", "solved")
     run = {key: summary[key] for key in keys}
     run["peak_rss_gb"] = usage.ru_maxrss / 2**20
-    outcome = f"return {run['mean_return']:.3f}, time-outs {100 * run['timeout_share']:.2f} %"
+    outcome = f"return {run['mean_return']:.3f}, time-outs {100 * run['timeout_share']:.2f}%"
     clock = f"solved after {run['solved_s']} s" if run["solved_s"] else f"not stopped, {wall_s:.1f} s"
     print(f"  seed {seed}: {clock}, then {outcome}", flush=True)
     return run

@@ -78,8 +78,8 @@ def main() -> None:
     print(f"{'environments':>12}{'step':>12}{'look':>10}{'share':>9}{'in turns':>10}")
     for row in rows:
         print(
-            f"{row['num_envs']:>12,}{row['step_us']:>9.0f} µs{row['guard_us']:>7.1f} µs{row['share_percent']:>7.2f} %"
-            f"{row['in_turns_percent']:>8.2f} %"
+            f"{row['num_envs']:>12,}{row['step_us']:>9.0f} µs{row['guard_us']:>7.1f} µs{row['share_percent']:>7.2f}%"
+            f"{row['in_turns_percent']:>8.2f}%"
         )
 
 

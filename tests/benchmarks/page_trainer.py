@@ -256,7 +256,7 @@ def browser(args: argparse.Namespace) -> dict[str, Any]:
         f"browser    solved {len(good)} of {len(found)}, Train to verdict median {usual:.1f} s, "
         f"slowest {max(good or [0]):.1f} s\n"
         f"           input to picture {statistics.median(still):.0f} ms at rest; learning: median {middle:.0f} ms, "
-        f"95 % within {late:.0f} ms, worst {max(waits):.0f} ms\n"
+        f"95% within {late:.0f} ms, worst {max(waits):.0f} ms\n"
         f"           policy map that follows {rates['map']:.0f} pictures/s, playground with 48 carts "
         f"{rates['playground']:.0f} pictures/s"
     )

@@ -116,7 +116,7 @@ def _seed_lines(runs: list[dict[str, Any]]) -> list[str]:
     lines += ["| ---: | ---: | ---: | ---: | ---: |"]
     for run in runs:
         lines.append(
-            f"| {run['seed']} | {run['mean_return']:.3f} | {100 * run['timeout_share']:.2f} % "
+            f"| {run['seed']} | {run['mean_return']:.3f} | {100 * run['timeout_share']:.2f}% "
             f"| {run['epochs']} | {run['solved_s']:.1f} |"
         )
     return lines
@@ -131,7 +131,7 @@ def seeds(figures: dict[str, Any]) -> str:
         *((statistics.mean(c), statistics.stdev(c) if len(c) > 1 else 0.0) for c in columns), strict=True
     )
     lines.append(
-        f"| mean ± std | {mean[0]:.3f} ± {spread[0]:.3f} | {100 * mean[1]:.2f} ± {100 * spread[1]:.2f} % "
+        f"| mean ± std | {mean[0]:.3f} ± {spread[0]:.3f} | {100 * mean[1]:.2f} ± {100 * spread[1]:.2f}% "
         f"| {mean[2]:.0f} ± {spread[2]:.0f} | {mean[3]:.1f} ± {spread[3]:.1f} |"
     )
     solved = sum(run["solved"] for run in runs)
@@ -194,13 +194,13 @@ def quality_gpu(found: dict[str, Any]) -> str:
     lines += ["| ---: | ---: | ---: | ---: | ---: |"]
     sides = [found["result"][side] for side in ("ours", "without")]
     for pair in zip(*sides, strict=True):
-        cells = [f"{run['mean_return']:.3f} | {100 * run['timeout_share']:.2f} %" for run in pair]
+        cells = [f"{run['mean_return']:.3f} | {100 * run['timeout_share']:.2f}%" for run in pair]
         lines.append(f"| {pair[0]['seed']} | {' | '.join(cells)} |")
     means = [
         (statistics.mean(r["mean_return"] for r in runs), statistics.mean(r["timeout_share"] for r in runs))
         for runs in sides
     ]
-    lines.append("| mean | " + " | ".join(f"{mean:.3f} | {100 * share:.2f} %" for mean, share in means) + " |")
+    lines.append("| mean | " + " | ".join(f"{mean:.3f} | {100 * share:.2f}%" for mean, share in means) + " |")
     return "\n".join(lines) + f"\n\n{sides[0][0]['epochs']} epochs each. " + _gpu_machine(found)
 
 
@@ -239,7 +239,7 @@ def libraries(figures: dict[str, Any]) -> str:
         updates = " to ".join(dict.fromkeys(str(pick(run["updates"] for run in own)) for pick in (min, max)))
         lines.append(
             f"| {name} | {updates} | {statistics.mean(returns):.3f} ({min(returns):.3f}) "
-            f"| {statistics.mean(timeouts):.2f} % ({min(timeouts):.2f} %) "
+            f"| {statistics.mean(timeouts):.2f}% ({min(timeouts):.2f}%) "
             f"| {statistics.mean(run['cpu_s'] for run in own):.0f} s | {max(run['largest_action'] for run in own):.2f} "
             f"| {sum(r['solved'] for r in own)} of {len(own)} |"
         )
@@ -255,7 +255,7 @@ def depth(report: dict[str, Any]) -> str:
     for run in report["runs"]:
         lines.append(
             f"| {run['seed']} | {run['env_steps']:,} | {run['wall_s']:.0f} s | {run['return']:.2f} "
-            f"| {100 * run['timeouts']:.0f} % |"
+            f"| {100 * run['timeouts']:.0f}% |"
         )
     return "\n".join(lines) + f"\n\nDoing nothing returns {report['doing_nothing']:.1f}.\n"
 
@@ -268,7 +268,7 @@ def depth_gpu(reports: dict[str, dict[str, Any]]) -> str:
         for run in report["runs"]:
             lines.append(
                 f"| {GPU_DEPTH[name]} | {run['num_envs']:,} | {run['seed']} | {run['env_steps']:,} "
-                f"| {run['wall_s']:.0f} s | {run['return']:.3f} | {100 * run['timeouts']:.2f} % "
+                f"| {run['wall_s']:.0f} s | {run['return']:.3f} | {100 * run['timeouts']:.2f}% "
                 f"| {'yes' if run['solved'] else 'no'} |"
             )
     where = {

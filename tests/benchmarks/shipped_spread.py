@@ -73,7 +73,7 @@ def draw(runs: list[dict[str, Any]], path: Path) -> None:
     plt.figure(figsize=(7, 3))
     plt.plot(epochs, shares.T, "C0", lw=0.8, alpha=0.6)
     plt.plot(epochs, np.median(shares, axis=0), "C1", lw=2.5, label=f"median of {len(runs)} seeds")
-    plt.axhline(99.5, color="C5", ls=":", label="solved: 99.5 %")
+    plt.axhline(99.5, color="C5", ls=":", label="solved: 99.5%")
     plt.gca().set(xlabel="epoch", ylabel="time-outs, evaluated [%]", ylim=(-2, 103))
     plt.legend(loc="lower right")
     plt.savefig(path, dpi=130)

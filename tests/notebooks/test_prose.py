@@ -22,7 +22,7 @@ from cartpole_lab.teaching.narration import CLAIMS_MIME, claims, count
 CODE = "steps = 600\nband = (-0.25 * math.pi, 0.25 * math.pi)\nshare = 0.995\nwords = 'train --num_envs 128'\n"
 SOURCES = dataclasses.replace(
     sources_from(package_constants() | code_constants(CODE), commits=True),
-    records={"seeds.txt": "| 3 | 4.928 | 99.80 % |"},
+    records={"seeds.txt": "| 3 | 4.928 | 99.80% |"},
 )
 
 
@@ -30,12 +30,12 @@ SOURCES = dataclasses.replace(
     "text",
     [
         "Let the carts play 600 steps (10 s), each of 1/60 s, with pushes of ±100 N.",
-        "Poles start within ±0.79 rad, that is 45°, and 99.5 % of them last.",
+        "Poles start within ±0.79 rad, that is 45°, and 99.5% of them last.",
         "A failure costs −2 × 1/60 = −0.033, once; 600 ÷ 60 = 10.",
         "See lesson 6, exercise 3.1 and lessons 2, 3 and 4 for `x = 937` in an H100 with Isaac Lab 3.0 (2.x had more).",
         "### Exercise 6.1 · Solved (7 min)\n\n7. a list\n\n```python\nreturn 937\n```\n\n$$937$$",
         "With 128 carts, as `--num_envs` says. Two things differ, and five are alike.",
-        "Three seeds gave 4.928 and 99.80 % ([measured](../book/measured/seeds.txt)).",
+        "Three seeds gave 4.928 and 99.80% ([measured](../book/measured/seeds.txt)).",
         "It took 14.7 s on a slow day (commit `4e8a676`).",
     ],
 )
@@ -76,8 +76,8 @@ def test_numbers_with_a_source_pass(text: str) -> None:
         ("<img src=x alt='957 games'>", "957"),
         ("a third of the carts fall", "a third of the carts"),
         ("half the poles hang", "half the poles"),
-        ("4 % of them fall", "4"),
-        ("60 % of them fall", "60"),
+        ("4% of them fall", "4"),
+        ("60% of them fall", "60"),
         ("from 7 < 957 and 957 > 7", "957"),
         ("the epoch-957 policy", "957"),
         ("lines 957 and 1027", "957"),

@@ -195,9 +195,9 @@ def test_policies_go_both_ways(page: Any, trained: list[dict[str, Any]], tmp_pat
         policy = load_policy(path) if name == "the page's" else policy_from_weights(weights)
         here = evaluate(policy, env=env, episodes=EPISODES, seed=5)
         print(
-            f"\n{name}: Isaac Lab {here.mean_return:.4f}, {100 * here.timeout_share:.2f} %; page from the same starts "
-            f"{twin['mean_return']:.4f}, {100 * twin['timeout_share']:.2f} %, from others {other['mean_return']:.4f}, "
-            f"{100 * other['timeout_share']:.2f} %"
+            f"\n{name}: Isaac Lab {here.mean_return:.4f}, {100 * here.timeout_share:.2f}%; page from the same starts "
+            f"{twin['mean_return']:.4f}, {100 * twin['timeout_share']:.2f}%, from others {other['mean_return']:.4f}, "
+            f"{100 * other['timeout_share']:.2f}%"
         )
         for there in (twin, other) if here.timeout_share > 0.99 else (twin,):
             assert abs(there["mean_return"] - here.mean_return) < 0.02

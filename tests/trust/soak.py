@@ -119,8 +119,8 @@ def table(record: dict[str, Any]) -> str:
         (
             "To watch over all this costs a training next to nothing.",
             "tests/benchmarks/trust.py",
-            f"{cost['share_percent']} % of its processor time, looked at where it is spent; {cost['rounds']} trainings "
-            f"with it and without, in turns: {cost['in_turns_percent']:+} %",
+            f"{cost['share_percent']}% of its processor time, looked at where it is spent; {cost['rounds']} trainings "
+            f"with it and without, in turns: {cost['in_turns_percent']:+}%",
         ),
     ]
     lines = ["| Promise | Test | Last figure |", "| --- | --- | --- |"]

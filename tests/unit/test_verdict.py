@@ -115,7 +115,7 @@ TABLE: list[tuple[str, Any, Any, list[str], dict[str, Any]]] = [
     ("10 s", HELD, None, [*GENTLE, "env.episode_length_s=10"], {"solved": YES, "judged_by": "task"}),
     (
         "hanging", HUNG, None, GENTLE,
-        {"solved": NO, "stands": 0.0, "says": ["pole stands   0.00 %", "solved        no (return"]},
+        {"solved": NO, "stands": 0.0, "says": ["pole stands   0.00%", "solved        no (return"]},
     ),
     (
         "alive only, held", HELD, None, [*GENTLE, *ALIVE],
@@ -135,7 +135,7 @@ TABLE: list[tuple[str, Any, Any, list[str], dict[str, Any]]] = [
     ),
     (
         "no time-out term", HELD, None, [*GENTLE, "env.terminations.time_out=null"],
-        {"solved": YES, "timeout_share": 1.0, "says": ["lasted        100.00 %", "has no time-out"]},
+        {"solved": YES, "timeout_share": 1.0, "says": ["lasted        100.00%", "has no time-out"]},
     ),
     (
         "a cost that pays", HELD, None, [*GENTLE, "env.rewards.pole_pos.weight=1.0"],
@@ -154,11 +154,11 @@ TABLE: list[tuple[str, Any, Any, list[str], dict[str, Any]]] = [
     ("Isaac Lab's own task", HELD, isaac_labs_own, [], {"solved": NO, "judged_by": None, "says": ["no criterion"]}),
     (
         "NaN reward", HELD, add_nan_reward, [],
-        {"solved": NO, "nan_share": 1 / 16, "timeout_share": 15 / 16, "says": ["not a number  6.25 %"]},
+        {"solved": NO, "nan_share": 1 / 16, "timeout_share": 15 / 16, "says": ["not a number  6.25%"]},
     ),
     (
         "NaN weights", nan_action, None, GENTLE,
-        {"solved": NO, "nan_share": 0.25, "timeout_share": 0.75, "stands": 0.75, "says": ["not a number  25.00 %"]},
+        {"solved": NO, "nan_share": 0.25, "timeout_share": 0.75, "stands": 0.75, "says": ["not a number  25.00%"]},
     ),
     (
         "NaN weights, alive only", nan_action, None, [*GENTLE, *ALIVE],

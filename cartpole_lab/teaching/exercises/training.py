@@ -15,7 +15,7 @@ _ADVANTAGE = torch.tensor([1.0, 1.0, 1.0, -1.0, -1.0])
 _GAIN = torch.tensor([1.1, 1.2, 0.5, -1.5, -0.8])
 
 
-@says("the policy may profit from a change of 20 % and no more, but pays in full for a mistake")
+@says("the policy may profit from a change of 20% and no more, but pays in full for a mistake")
 def check_clipped_gain(clipped_gain: Callable[..., torch.Tensor]) -> None:
     """Check ``clipped_gain(ratio, advantage, e_clip)``: PPO's gain of each sample.
 
@@ -76,14 +76,14 @@ def check_is_solved(is_solved: Callable[[torch.Tensor, torch.Tensor], bool]) -> 
         raise Hint(f"mean return {good:.2f} and no failure is not called solved")
     if asked(good, many):
         raise Hint(
-            f"mean return {good:.2f} with {many} failures in 1000 ({100 - many / 10:.1f} % time-outs) is called "
+            f"mean return {good:.2f} with {many} failures in 1000 ({100 - many / 10:.1f}% time-outs) is called "
             "solved: count the time-outs"
         )
     if asked(bad, 0):
         raise Hint(f"mean return {bad:.2f} without a failure is called solved: look at the return too")
     if not asked(good, few):
         raise Hint(
-            f"{few} failures in 1000 are {100 - few / 10:.1f} % time-outs, which is enough: not every episode has to "
+            f"{few} failures in 1000 are {100 - few / 10:.1f}% time-outs, which is enough: not every episode has to "
             "last"
         )
 

@@ -92,7 +92,7 @@ export default {
       mixed = contributions(episode(), model.get("weights"), rollout().step_dt);
       for (const term of terms) {
         if (document.activeElement !== sliders[term].input || sliders[term].get() !== model.get("weights")[term]) sliders[term].set(model.get("weights")[term]);
-        notes[term].textContent = `sum ${fixed(mixed.sums[term], 3)} · share ${(100 * mixed.shares[term]).toFixed(1)} %`;
+        notes[term].textContent = `sum ${fixed(mixed.sums[term], 3)} · share ${(100 * mixed.shares[term]).toFixed(1)}%`;
       }
       stats.total.set(fixed(mixed.total, 3));
       stats.steps.set(episode().failed ? `failed at ${seconds().toFixed(2)} s` : `${seconds().toFixed(2)} s`);

@@ -337,8 +337,8 @@ export default {
         const dot = h("i", { className: "cl-dot" });
         dot.style.background = palette(ui.colors, i);
         const e = run.evaluation, settle = e.mean_settle_time_s, task_return = e.task_return ?? e.default_return;
-        const cells = [e.solved === null || e.solved === undefined ? "–" : e.solved ? "yes" : "no", `${percent(e.timeout_share)} %`,
-          settle === null || settle === undefined ? "never" : `${percent(e.settled_share)} %, ${settle.toFixed(2)} s`,
+        const cells = [e.solved === null || e.solved === undefined ? "–" : e.solved ? "yes" : "no", `${percent(e.timeout_share)}%`,
+          settle === null || settle === undefined ? "never" : `${percent(e.settled_share)}%, ${settle.toFixed(2)} s`,
           task_return !== undefined && Math.abs(task_return - e.mean_return) > 5e-4 ? `${fixed(e.mean_return, 2)} (${fixed(task_return, 2)})` : fixed(e.mean_return, 3),
           run.epochs ? String(run.epochs) : "–", run.env_steps ? `${run.env_steps === best ? "★ " : ""}${(run.env_steps / 1000).toFixed(0)} k` : "–",
           run.seconds ? `${run.seconds.toFixed(1)} s` : "–"];
@@ -355,7 +355,7 @@ export default {
         ? `Line: mean of the last 100 games, while exploring, by the run's own weights. Dot: mean of ${criterion.episodes} fresh episodes without exploring.`
         : "Line: what the latest steps would pay in a whole episode by the task's own weights, while exploring. Dot: fresh episodes by the same weights.";
       caption.textContent = !all.length ? "No run yet."
-        : `Solved: a return of at least ${criterion.mean_return.toFixed(2)} by the task's own reward and ${percent(criterion.timeout_share)} % time-outs over ${criterion.episodes} fresh episodes. In brackets: the return by the task's own reward. ★ fewest steps to solved${record ? `; your record is ${(record / 1000).toFixed(0)} k` : ""}.${chosen?.film ? " Film: recorded in Isaac Lab." : ""}`;
+        : `Solved: a return of at least ${criterion.mean_return.toFixed(2)} by the task's own reward and ${percent(criterion.timeout_share)}% time-outs over ${criterion.episodes} fresh episodes. In brackets: the return by the task's own reward. ★ fewest steps to solved${record ? `; your record is ${(record / 1000).toFixed(0)} k` : ""}.${chosen?.film ? " Film: recorded in Isaac Lab." : ""}`;
       stage.canvas.hidden = !chosen?.film;
       ui.root.dataset.mode = live ? "live" : "page";
       ui.root.dataset.runs = String(all.length);

@@ -21,7 +21,7 @@ from cartpole_lab.training.sweep.words import label
 REPEATS = 2000
 """Bootstrap samples of an interval."""
 CONFIDENCE = 0.95
-PERCENT = f"{100 * CONFIDENCE:g} %"
+PERCENT = f"{100 * CONFIDENCE:g}%"
 """The confidence as tables and figures say it."""
 
 
