@@ -666,6 +666,103 @@ def test_every_check_takes_the_right_answer_and_has_four_hints(env: Any) -> None
         assert said(check, *right).startswith("✓"), f"exercise {exercise} remembers the wrong answers"
 
 
+def unusual(env: Any, table: dict[str, Any]) -> Iterator[tuple[str, bool, Callable[..., None], tuple]]:
+    """Answers off the beaten track, by exercise, and whether each is right: another dtype, a pattern, too much."""
+    from isaaclab.envs import ManagerBasedRLEnv, mdp
+    from isaaclab.managers import EventTermCfg, ObservationGroupCfg, ObservationTermCfg, SceneEntityCfg
+    from isaaclab.utils import configclass, replace
+
+    from cartpole_lab.tasks.cartpole_env_cfg import CartpoleEnvCfg
+
+    robot, hanging, icy = scene_cfgs()
+
+    def start(**values: Any) -> Any:
+        return replace(robot, init_state=type(robot.init_state)(pos=(0.0, 0.0, 2.0), **values))
+
+    def pole(*names: str, **other: Any) -> Any:
+        made, params = ObservationGroupCfg(), {"asset_cfg": SceneEntityCfg("robot", joint_names=list(names))}
+        made.pole = ObservationTermCfg(func=mdp.joint_pos_rel, params=params | other.pop("params", {}), **other)
+        return made
+
+    def timed(slow: bool, alive: float = 1.0) -> type:
+        @configclass
+        class Cfg(CartpoleEnvCfg):
+            def __post_init__(self) -> None:
+                super().__post_init__()
+                if slow:
+                    self.sim.dt, self.decimation, self.sim.render_interval = 1 / 240, 4, 4
+                self.episode_length_s, self.rewards.alive.weight = 10.0, alive
+
+        return Cfg
+
+    def entry(point: Any) -> tuple[str, dict[str, Any]]:
+        return "My-Depth-Cartpole-v0", {**ENTRY, "kwargs": dict(ENTRY["kwargs"]), "entry_point": point}  # type: ignore[call-overload]
+
+    light = {"asset_cfg": SceneEntityCfg("robot", body_names="po.*"), "operation": "scale"}
+    light["mass_distribution_params"] = [0.8, 1.2]  # type: ignore[assignment]
+    to_go_on = "train --checkpoint latest --max_iterations=200"
+    isaac_labs = '"isaaclab.envs:ManagerBasedRLEnv"'
+    rows: list[tuple[str, bool, tuple]] = [
+        ("1.1", True, (hanging(-math.pi), robot)),
+        ("1.1", True, (start(joint_pos={"slider.*": 0.0, ".*_pole": math.pi}), robot)),
+        ("1.1", False, (replace(hanging(math.pi), actuators={}), robot)),
+        ("1.1", False, (start(joint_pos={"cart_to_pole": math.pi}, joint_vel={"cart_to_pole": 3.0}), robot)),
+        ("1.2", False, (replace(icy(damping=0.0), init_state=hanging(math.pi).init_state), robot)),
+        ("1.2", False, (icy(damping=0.0, armature=1.0), robot)),
+        ("1.2", False, (icy(damping=None), robot)),
+        ("2.1", True, (lambda o: torch.where(o[:, 1:2] > 0, -1, 1),)),
+        ("2.1", False, (lambda o: -torch.sign(o[:, 1:2] + 0.1 * o[:, 3:4]),)),
+        ("2.2", True, (lambda a: torch.stack([a.double().sin(), a.double().cos()], -1),)),
+        ("2.3", True, (pole(".*pole"),)),
+        ("2.3", False, (pole("cart_to_pole", scale=2.0),)),
+        ("2.3", False, (pole("cart_to_pole", params={"joint": 1}),)),
+        ("3.1", True, (lambda e, a: e.scene[a.name].data.joint_pos.torch[:, a.joint_ids[0]].double() ** 2, env)),
+        ("3.2", True, (lambda r, v, te, tr, g: torch.where(te, r, r + g * v).double(),)),
+        ("4.1", True, (timed(slow=True),)),
+        ("4.1", False, (timed(slow=True, alive=2.0),)),
+        ("5.1", True, entry(ManagerBasedRLEnv)),
+        ("5.1", True, entry("isaaclab.envs.manager_based_rl_env:ManagerBasedRLEnv")),
+        ("6.1", True, (lambda r, a, e=0.2: torch.where(a > 0, r.clamp(max=1 + e), r.clamp(min=1 - e)) * a,)),
+        ("6.2", True, (lambda r, t: r.numpy().mean() >= 4.9 and t.numpy().mean() >= 0.995,)),
+        ("6.2", False, (lambda r, t: bool(r.mean() >= 4.87 and t.float().mean() >= 0.995),)),
+        ("6.2", False, (lambda r, t: bool(r.mean() >= 4.9 and t.float().mean() >= 0.992),)),
+        ("6.3", True, (lambda *given: np.array(gae("right")(*given)),)),
+        ("7.1", True, (LINE.replace("--seed 3", "--seed=3 --task Isaac-Cartpole-v0"),)),
+        ("7.1", False, (LINE + " --checkpoint latest",)),
+        ("7.2", True, (to_go_on + " --num_envs 512", 150, 50)),
+        ("7.2", False, (to_go_on + " env.decimation=4", 150, 50)),
+        ("7.3", True, (lambda c, w, f: next(x for x in (f, w, c) if x is not None),)),
+        ("8.1", True, (lambda r: np.std(r.numpy()) / np.sqrt(r.numel()),)),
+        ("8.1", False, (lambda r: r.std() / 20,)),
+        ("8.2", False, (lambda a, dt, b: _settle(a, 0.5, 0.1),)),
+        (
+            "8.3",
+            True,
+            (lambda s: [np.mean([v.mean() for v in s.values()]), np.std([v.mean() for v in s.values()], ddof=1)],),
+        ),
+        ("10.1", True, (lambda y, d, w: int(w / 2 - y / d * 24 / 20.955 * w),)),
+        ("10.2", True, (lambda s: s.double().unflatten(1, (2, 3)).diff(dim=1).squeeze(1),)),
+        ("11.1", True, (lambda s, u, f: 1 / (s / (s + u) / f + u / (s + u)),)),
+        ("12.1", False, (timed(slow=False, alive=2.0), CartpoleEnvCfg)),
+        ("12.2", True, (PATIENT.replace('f"{__name__}:PatientCfg"', "PatientCfg"),)),
+        (
+            "12.2",
+            True,
+            ("from isaaclab.envs import ManagerBasedRLEnv" + PATIENT.replace(isaac_labs, "ManagerBasedRLEnv"),),
+        ),
+        ("12.2", False, (PATIENT.replace("= 10.0", "= 10.0; self.rewards.alive.weight = 5.0"),)),
+        ("13.2", True, (EventTermCfg(func=mdp.randomize_rigid_body_mass, mode="reset", params=light),)),
+    ]
+    for exercise, right, arguments in rows:
+        yield exercise, right, table[exercise][0], arguments
+
+
+def test_unusual_answers_are_judged_by_what_they_do(env: Any) -> None:
+    for exercise, right, check, arguments in unusual(env, answers(env)):
+        line = said(check, *arguments)
+        assert line.startswith("✓" if right else "✗") and "your code raised" not in line, (exercise, arguments, line)
+
+
 def test_the_table_has_every_exercise_of_the_lessons(env: Any) -> None:
     found = []
     for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):

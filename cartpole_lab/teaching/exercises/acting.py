@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 
-from cartpole_lab.teaching.exercises.checking import Hint, on_copies, says
+from cartpole_lab.teaching.exercises.checking import Hint, changed, named, on_copies, says
 
 
 def tensor_of_shape(value: Any, shape: tuple[int, ...], hint: str) -> torch.Tensor:
-    """``value`` if it is a tensor of this shape.
+    """``value`` in single precision, if it is a tensor of this shape.
 
     Raises:
         Hint: It isn't; ends with ``hint``.
@@ -20,7 +20,7 @@ def tensor_of_shape(value: Any, shape: tuple[int, ...], hint: str) -> torch.Tens
         raise Hint(f"this returns {type(value).__name__}, expected a tensor of shape {shape}")
     if tuple(value.shape) != shape:
         raise Hint(f"shape {tuple(value.shape)}, expected {shape}: {hint}")
-    return value
+    return value.float()
 
 
 @says("the cart goes where the pole leans")
@@ -30,9 +30,9 @@ def check_lean(lean: Callable[[torch.Tensor], Any]) -> None:
     Args:
         lean: Takes observations, shape ``(n, 4)``; returns actions, shape ``(n, 1)``.
     """
-    # the signs of no two columns are alike, nor opposite: a wrong column shows
+    # the signs of no two columns are alike, nor opposite, and angles are small: another column shows, and a bit of it
     signs = torch.tensor([[1.0, 1, 1, 1], [1, -1, -1, 1], [-1, 1, -1, 1], [-1, -1, 1, -1]])
-    obs = signs * torch.tensor([0.5, 0.3, 0.7, 0.9])
+    obs = signs * torch.tensor([0.5, 0.01, 0.7, 0.9])
     action = tensor_of_shape(
         on_copies(lean)(obs), (4, 1), "one action an environment; obs[:, 1:2] keeps the second axis"
     )
@@ -98,10 +98,14 @@ def check_pole_only(group: Any) -> None:
         raise Hint(f"asset_cfg is a {type(entity).__name__}, expected SceneEntityCfg(…)")
     if entity.name != "robot":
         raise Hint(f"no asset of the scene is called {entity.name!r}: expected robot")
-    names = [entity.joint_names] if isinstance(entity.joint_names, str) else list(entity.joint_names or [])
+    names = named(entity.joint_names, ("slider_to_cart", "cart_to_pole"))
     if not names:
         raise Hint("no joint is named, so all are taken: joint_names=[…]")
     if names == ["slider_to_cart"]:
         raise Hint("slider_to_cart is the cart's joint; the pole's is cart_to_pole")
     if names != ["cart_to_pole"]:
         raise Hint(f"joint_names is {names}, expected ['cart_to_pole']")
+    if other := next(iter(set(term.params) - {"asset_cfg"}), "") or changed(
+        term, ObservationTermCfg(func=term.func), "func", "params"
+    ):
+        raise Hint(f"{other} was not asked for: the term is a function and one parameter, asset_cfg")

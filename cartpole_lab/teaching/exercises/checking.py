@@ -7,8 +7,9 @@ import copy
 import functools
 import os
 import random
+import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 
@@ -42,6 +43,24 @@ def on_copies[R](function: Callable[..., R]) -> Callable[..., R]:
         return function(*copy.deepcopy(args), **copy.deepcopy(kwargs))
 
     return call if callable(function) else function
+
+
+def named(patterns: str | Iterable[str] | None, known: Iterable[str]) -> list[str]:
+    """The joints or bodies that are meant: Isaac Lab reads each name as a pattern. What fits none stays as it is."""
+    patterns = [patterns] if isinstance(patterns, str) else patterns or []
+    return [name for p in patterns for name in [k for k in known if re.fullmatch(p, k)] or [p]]
+
+
+def changed(cfg: Any, original: Any, *asked: str) -> str:
+    """The first setting, by dotted name, in which two configs differ; "" for none. ``asked`` are those that may."""
+
+    def flat(tree: Any, name: str = "") -> dict[str, Any]:
+        if not isinstance(tree, dict):
+            return {name: tree}
+        return {k: v for key, below in tree.items() for k, v in flat(below, f"{name}.{key}".lstrip(".")).items()}
+
+    new, old = flat(cfg.to_dict()), flat(original.to_dict())
+    return next((n for n in new | old if not n.startswith(asked) and new.get(n) != old.get(n)), "")
 
 
 @contextlib.contextmanager

@@ -16,6 +16,16 @@ from cartpole_lab.teaching.exercises.checking import Hint, says
 if TYPE_CHECKING:
     from isaaclab.envs import ManagerBasedRLEnvCfg
 
+
+def is_isaac_labs(entry_point: Any) -> bool:
+    """Whether an entry point, as text or as a class, is Isaac Lab's manager-based environment."""
+    from isaaclab.envs import ManagerBasedRLEnv
+
+    if isinstance(entry_point, str) and ":" in entry_point:
+        entry_point = gym.envs.registration.load_env_creator(entry_point)
+    return entry_point is ManagerBasedRLEnv
+
+
 CONFIG = "CartpoleDepthCameraEnvCfg"
 AGENT = "rl_games_camera_ppo_cfg.yaml"
 
@@ -39,7 +49,7 @@ def check_registered(task: str, entry: Mapping[str, Any]) -> None:
         value = kwargs[key]
         if isinstance(value, str) and ":" not in value:
             raise Hint(f"{key} is {value!r}: between the module and the name stands a colon, 'package.module:Name'")
-    if entry.get("entry_point") != "isaaclab.envs:ManagerBasedRLEnv":
+    if not is_isaac_labs(entry.get("entry_point")):
         raise Hint(f"entry_point is {entry.get('entry_point')!r}, expected 'isaaclab.envs:ManagerBasedRLEnv'")
     if not entry.get("disable_env_checker"):
         raise Hint("Gymnasium's checker expects one environment, not a batch: disable_env_checker=True")

@@ -30,6 +30,10 @@ def check_standard_error(standard_error: Callable[[torch.Tensor], Any]) -> None:
         raise Hint("this is a variance; take its square root")
     if not math.isclose(got, expected, rel_tol=0.01):
         raise Hint(f"400 returns with a spread of {spread:.3f} give {got:.4f}, expected {expected:.4f}")
+    if not math.isclose(
+        number_of(standard_error(values[:100]), "standard_error"), values[:100].std() / 10, rel_tol=0.01
+    ):
+        raise Hint("right for 400 returns only: take their number from the tensor")
 
 
 @says("the last time outside counts, not the first time inside")
@@ -53,6 +57,8 @@ def check_settle_time(settle_time: Callable[..., Any]) -> None:
         raise Hint(f"{got:g} s: look at |angle|, the pole may lean to either side")
     if not math.isclose(got, 2.0):
         raise Hint(f"angles {swings.tolist()} rad, {dt} s apart, band ±{band} rad, give {got:g} s, expected 2 s")
+    if not math.isclose(number_of(settle_time(swings, 0.2, 0.25), "settle_time"), 0.6):
+        raise Hint("with steps of 0.2 s and a band of ±0.25 rad it should be 0.6 s: take both from the arguments")
     if number_of(settle_time(np.full(4, 0.01), dt, band), "settle_time") != 0.0:
         raise Hint("a pole that is never outside the band stands from 0 s on")
     if not math.isnan(number_of(settle_time(np.array([0.0, 0.0, 0.3]), dt, band), "settle_time")):

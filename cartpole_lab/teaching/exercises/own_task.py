@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cartpole_lab.errors import UserError
-from cartpole_lab.teaching.exercises.checking import Hint, says
+from cartpole_lab.teaching.exercises.checking import Hint, changed, says
+from cartpole_lab.teaching.exercises.gymnasium_ids import is_isaac_labs
 
 if TYPE_CHECKING:
     from isaaclab.envs import ManagerBasedRLEnvCfg
@@ -44,6 +45,8 @@ def check_long_episodes(cfg_class: type[ManagerBasedRLEnvCfg], parent: type[Mana
         raise Hint("600 are steps; episode_length_s is in seconds")
     if cfg.episode_length_s != 10.0:
         raise Hint(f"an episode lasts {cfg.episode_length_s:g} s, expected 10")
+    if other := changed(cfg, before, "episode_length_s"):
+        raise Hint(f"{other} has changed too: everything but the length is inherited")
     if parent().episode_length_s != before.episode_length_s:
         raise Hint(f"{parent.__name__} itself has changed: set the length in your class")
 
@@ -92,7 +95,7 @@ def _examine_task(task: str, before: set[str]) -> None:
     spec: Any = gym.registry.get(TASK)
     if spec is None or TASK in before:
         raise Hint(f"the file registers no {TASK!r}: gym.register(id={TASK!r}, …)")
-    if spec.entry_point != "isaaclab.envs:ManagerBasedRLEnv":
+    if not is_isaac_labs(spec.entry_point):
         raise Hint(f"entry_point is {spec.entry_point!r}, expected 'isaaclab.envs:ManagerBasedRLEnv'")
     if not spec.kwargs.get("rl_games_cfg_entry_point"):
         raise Hint("no agent: kwargs needs 'rl_games_cfg_entry_point', or nothing can train it")
@@ -101,8 +104,8 @@ def _examine_task(task: str, before: set[str]) -> None:
         raise Hint("an episode lasts 5 s, as in the parent: set episode_length_s after super().__post_init__()")
     if cfg.episode_length_s != 10.0:
         raise Hint(f"an episode lasts {cfg.episode_length_s:g} s, expected 10")
-    if cfg.decimation * cfg.sim.dt != 2 * (1 / 120):
-        raise Hint("the clock has changed: call super().__post_init__() first")
+    if other := changed(cfg, load_cfg("Isaac-Cartpole-v0", agent=None)[0], "episode_length_s"):
+        raise Hint(f"{other} is not as in the balancing task: derive from it, and call super().__post_init__() first")
     if "params" not in (agent or {}):
         raise Hint(
             "the agent's entry leads to no settings of rl-games: name cartpole_lab.tasks.agents:rl_games_ppo_cfg"

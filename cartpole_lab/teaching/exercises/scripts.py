@@ -17,8 +17,8 @@ _WORDS = {
 }
 
 
-def _parsed(line: Any) -> tuple[Any, list[str]]:
-    """Flags and remaining words of a command line after ``cartpole-lab``."""
+def _parsed(line: Any, *asked: str) -> tuple[Any, list[str]]:
+    """Flags and remaining words of a command line after ``cartpole-lab``; a Hint for a flag that was not asked for."""
     from cartpole_lab.cli import build_parser
 
     if not isinstance(line, str):
@@ -29,9 +29,16 @@ def _parsed(line: Any) -> tuple[Any, list[str]]:
     said = io.StringIO()
     try:
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-            return build_parser().parse_known_args(words)
+            parser = build_parser()
+            flags, words = parser.parse_known_args(words)
+            default = vars(parser.parse_args(["train"]))
     except SystemExit:
         raise Hint(f"the parser refuses it: {' '.join(said.getvalue().split())}") from None
+    usual = {**default, "task": "Isaac-Cartpole-v0"}
+    extra = [n for n, value in vars(flags).items() if n not in asked and value not in (default[n], usual[n])]
+    if extra:
+        raise Hint(f"--{extra[0]} was not asked for")
+    return flags, words
 
 
 @says("flags for the script, dotted words for the settings")
@@ -41,7 +48,7 @@ def check_command_line(line: str) -> None:
     Args:
         line: What stands after ``cartpole-lab``.
     """
-    flags, words = _parsed(line)
+    flags, words = _parsed(line, "num_envs", "max_iterations", "seed")
     for word in words:
         if word.startswith("-"):
             raise Hint(f"{word!r} is no flag: settings are written without dashes, as name=value")
@@ -80,7 +87,7 @@ def check_go_on(line: str, done: int, more: int) -> None:
         done: Epochs that the newest run has behind it.
         more: Epochs that are to follow.
     """
-    flags, _ = _parsed(line)
+    flags, words = _parsed(line, "checkpoint", "max_iterations", "num_envs", "seed", "agent")
     if flags.checkpoint is None:
         raise Hint("without --checkpoint the training starts from nothing")
     if flags.checkpoint != "latest":
@@ -89,6 +96,8 @@ def check_go_on(line: str, done: int, more: int) -> None:
         raise Hint(f"--max_iterations {more} is reached already: the counter stands at {done} when the run goes on")
     if flags.max_iterations != done + more:
         raise Hint(f"--max_iterations is {flags.max_iterations}, expected {done} + {more}")
+    if words:
+        raise Hint(f"{words[0]!r} was not asked for: with another setting it is another training that goes on")
 
 
 @says("the flag beats the word, the word beats the class, and nought is a value")

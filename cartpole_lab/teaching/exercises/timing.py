@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from cartpole_lab.teaching.exercises.checking import Hint, says
+from cartpole_lab.teaching.exercises.checking import Hint, changed, says
 
 if TYPE_CHECKING:
     from cartpole_lab.evaluation_result import Evaluation
@@ -40,6 +40,9 @@ def check_slow_motion(cfg_class: Callable[[], Any]) -> None:
         raise Hint(f"render_interval is {cfg.sim.render_interval}, expected {decimation}: one picture a decision")
     if not hasattr(cfg.scene, "robot") or type(cfg.sim.physics).__name__ != "CartpolePhysicsCfg":
         raise Hint("scene or physics are gone: derive from CartpoleEnvCfg and call super().__post_init__() first")
+    clock = ("sim.dt", "decimation", "episode_length_s", "sim.render_interval")
+    if other := changed(cfg, cfg_class.__mro__[1](), *clock):
+        raise Hint(f"{other} has changed too: everything but the clock stays")
 
 
 @says("a controller that you understand: that is what a learner has to beat")

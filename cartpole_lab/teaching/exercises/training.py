@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 
 from cartpole_lab.tasks.success import SOLVED_RETURN, SOLVED_TIMEOUTS
@@ -68,19 +69,19 @@ def check_is_solved(is_solved: Callable[[torch.Tensor, torch.Tensor], bool]) -> 
         noise = torch.linspace(-0.1, 0.1, 1000)
         return is_solved(mean + noise, timed_out)
 
-    good, bad = SOLVED_RETURN + 0.05, SOLVED_RETURN - 0.05
-    few, many = round(800 * (1 - SOLVED_TIMEOUTS)), round(2000 * (1 - SOLVED_TIMEOUTS))
-    if not isinstance(asked(good, 0), (bool, torch.Tensor)) or asked(good, 0) is None:
+    good, bad = SOLVED_RETURN + 0.005, SOLVED_RETURN - 0.005
+    few, many = round(800 * (1 - SOLVED_TIMEOUTS)), round(1200 * (1 - SOLVED_TIMEOUTS))
+    if not isinstance(asked(good, 0), (bool, np.bool_, torch.Tensor)):
         raise Hint(f"is_solved returned {asked(good, 0)!r}, expected True or False")
     if not asked(good, 0):
-        raise Hint(f"mean return {good:.2f} and no failure is not called solved")
+        raise Hint(f"mean return {good:.3f} and no failure is not called solved")
     if asked(good, many):
         raise Hint(
-            f"mean return {good:.2f} with {many} failures in 1000 ({100 - many / 10:.1f}% time-outs) is called "
+            f"mean return {good:.3f} with {many} failures in 1000 ({100 - many / 10:.1f}% time-outs) is called "
             "solved: count the time-outs"
         )
     if asked(bad, 0):
-        raise Hint(f"mean return {bad:.2f} without a failure is called solved: look at the return too")
+        raise Hint(f"mean return {bad:.3f} without a failure is called solved: look at the return too")
     if not asked(good, few):
         raise Hint(
             f"{few} failures in 1000 are {100 - few / 10:.1f}% time-outs, which is enough: not every episode has to "
@@ -110,7 +111,7 @@ def check_gae(gae_with_ends: Callable[..., Sequence[float]]) -> None:
 
     def given(gamma: float, lam: float) -> list[float]:
         answer = gae_with_ends(list(reward), list(value), list(next_value), list(ended), gamma, lam)
-        if isinstance(answer, torch.Tensor):
+        if isinstance(answer, (torch.Tensor, np.ndarray)):
             answer = answer.tolist()
         if not isinstance(answer, (list, tuple)):
             raise Hint(f"this returns {type(answer).__name__}, expected a list of {len(reward)} advantages")

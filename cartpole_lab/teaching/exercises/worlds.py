@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cartpole_lab.teaching.exercises.checking import Hint, says
+from cartpole_lab.teaching.exercises.checking import Hint, named, says
 
 _MODES = {"light": "prestartup", "mass": "startup", "start": "reset", "gust": "interval"}
 _WHY = {
@@ -55,7 +55,7 @@ def check_mass_at_reset(term: Any) -> None:
     entity = term.params.get("asset_cfg")
     if not isinstance(entity, SceneEntityCfg) or entity.name != "robot":
         raise Hint("asset_cfg is not the robot: SceneEntityCfg('robot', …)")
-    names = [entity.body_names] if isinstance(entity.body_names, str) else list(entity.body_names or [])
+    names = named(entity.body_names, ("slider", "cart", "pole"))
     if entity.joint_names:
         raise Hint("joints have no mass: name the body, body_names=['pole']")
     if not names:
