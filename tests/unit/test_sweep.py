@@ -425,9 +425,9 @@ def test_two_nodes_take_trials_of_a_random_search_both_and_one_may_die(
     assert kept["return"].notna().all()
 
 
-def trial_of(folder: Path) -> dict[str, Any]:
+def trial_of(folder: Path, **options: Any) -> dict[str, Any]:
     """What a process is told of a trial."""
-    plan = Plan(None, (Axis(WEIGHT, ("-1",)),), (), {"device": "cpu"}, seeds=(0,))
+    plan = Plan(None, (Axis(WEIGHT, ("-1",)),), (), {"device": "cpu", **options}, seeds=(0,))
     return {"plan": plan.as_dict(), "folder": str(folder), "setting": {WEIGHT: "-1"}, "seed": 0}
 
 
@@ -441,6 +441,26 @@ def test_a_trial_that_cannot_begin_is_an_error_and_no_wait(tmp_path: Path, monke
     monkeypatch.setattr(trial, "_thread", lambda alone: pool)
     with pytest.raises(BrokenThreadPool):
         trial.Work(trial_of(tmp_path)).next_report()
+
+
+def test_a_trial_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+    """On a cluster Ray's process of a machine may be killed without those below it, by Slurm for one."""
+    child = """
+import json, sys
+from cartpole_lab.training.sweep.trial import Work
+Work(json.loads(sys.argv[1])).next_report()
+"""
+    parent = "import subprocess, sys; sys.exit(subprocess.run([sys.executable, '-c', *sys.argv[1:]]).returncode)"
+    trial = json.dumps(trial_of(tmp_path, **SMALL | {"max_iterations": 1_000_000}))
+    (tmp_path / "trials").mkdir()
+    process = subprocess.Popen([sys.executable, "-c", parent, child, trial])
+    STARTED.append(process)
+    until(lambda: list((tmp_path / "runs").glob("*/*/*/events.*")), process)
+    (trains,) = psutil.Process(process.pid).children()
+    process.kill()
+    process.wait()
+    gone, _ = psutil.wait_procs([trains], timeout=LIMIT_S)
+    assert gone == [trains]
 
 
 def test_trials_share_cores_where_no_lock_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,6 +68,7 @@ class Work:
         self._reports: queue.Queue[dict[str, Any] | BaseException] = queue.Queue()
         self._go_on = threading.Semaphore(0)
         self._told = self._stop = False
+        self._parent = os.getppid()
         self._future = _thread(self.plan.device == "cpu").submit(self._run)
         self._future.add_done_callback(self._not_begun)
 
@@ -110,6 +111,8 @@ class Work:
 
     def _look(self, info: Any) -> bool:
         """Called after every epoch: report an evaluation and wait for what Tune decides."""
+        if os.getppid() != self._parent:  # Ray's own process of this machine is gone: nobody waits for this trial
+            os._exit(1)
         last = info.epoch >= info.max_epochs  # over anyway: what counts is the evaluation of the whole run
         evaluated = info.evaluation is not None and info.evaluation.complete
         if self.plan.early_stop and evaluated and not last and not self._stop:
