@@ -202,6 +202,7 @@ def test_an_interrupted_sweep_says_how_to_go_on(survived: dict[str, Any]) -> Non
     assert code == 130, err
     assert "Traceback" not in out + err
     assert "cartpole-lab sweep --resume one" in out + err
+    assert "12 of 12 trials done" not in out + err, "Tune calls trials that it has stopped ended"
 
 
 def test_nothing_of_ray_listens_beyond_this_machine_or_reports(survived: dict[str, Any]) -> None:

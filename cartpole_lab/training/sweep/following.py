@@ -101,8 +101,11 @@ class Follower:
                 self._best = record
 
     def close(self) -> None:
-        """Leave standing where the sweep has come to, in a file too, where a line is written now and then only."""
-        if self._trials:
+        """Leave standing where the sweep has come to, in a file too, where a line is written now and then only.
+
+        Not of one that was stopped: Tune calls trials that it has stopped, or never begun, ended.
+        """
+        if self._trials and not self.stopped and not self.full:
             self.line.show(self.text(), keep=True)
         else:
             self.line.close()
