@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cartpole_lab.errors import UserError
+from cartpole_lab.replaced import replaced
 from cartpole_lab.training.distributed import LOST, PATIENCE, RUN_ID
 from cartpole_lab.training.options import TrainOptions
 
@@ -127,11 +128,8 @@ def _patient() -> Iterator[None]:
     def close(self: Any, death_sig: signal.Signals | None = None, timeout: int = 30) -> None:
         plain(self, death_sig, int(PATIENCE.total_seconds()) if death_sig == signal.SIGINT else timeout)
 
-    PContext.close = close
-    try:
+    with replaced(PContext, close=close):
         yield
-    finally:
-        PContext.close = plain
 
 
 def _told(failures: dict[int, Any], folder: Path, options: TrainOptions) -> int:
@@ -151,7 +149,7 @@ def _told(failures: dict[int, Any], folder: Path, options: TrainOptions) -> int:
         why, code = f"ended with exit code {failed.exitcode}: {last.strip()}", failed.exitcode
     print(
         f"cartpole-lab train: error: process {process} of this training {why}; what was saved before can go on with "
-        f"--checkpoint latest --log_root {options.log_root}",
+        f"--checkpoint latest --log_root {options.runs}",
         file=sys.stderr,
     )
     return code

@@ -108,16 +108,16 @@ def open_env(
     _simulation.enter_context(shortcuts.torch_threads(when=on_cpu and not has_camera(cfg)))
     with shortcuts.imports():
         kernel_cache.ready(announce)
-    with shortcuts.imports(), shortcuts.compiling(cfg.sim.device, announce) if newton else nullcontext() as ahead:
-        shortcuts.simulator_imports(newton)
-        if newton and on_cpu:
-            _simulation.enter_context(shortcuts.launches())
-        _env = gym.make(task, cfg=cfg, render_mode=render_mode, disable_env_checker=True)  # it knows no tensors
-        sim = _env.unwrapped.sim
-        if newton and isinstance(sim.physics_manager, str):  # a name that Isaac Lab looks up six times a step
-            sim.physics_manager = string_to_callable(str(sim.physics_manager))
-        if ahead is not None:
-            ahead.add_step(sim.physics_manager)
+        with shortcuts.compiling(cfg.sim.device, announce) if newton else nullcontext() as compile_step:
+            shortcuts.simulator_imports(newton)
+            if newton and on_cpu:
+                _simulation.enter_context(shortcuts.launches())
+            _env = gym.make(task, cfg=cfg, render_mode=render_mode, disable_env_checker=True)  # it knows no tensors
+            sim = _env.unwrapped.sim
+            if newton and isinstance(sim.physics_manager, str):  # a name that Isaac Lab looks up six times a step
+                sim.physics_manager = string_to_callable(str(sim.physics_manager))
+            if compile_step is not None:
+                compile_step(sim.physics_manager)
     # Isaac Lab 3.0 fills the joints' velocity limits when it first writes to the simulation. Until then they are zero,
     # and the very first reset would draw every start velocity as zero.
     _env.unwrapped.scene.write_data_to_sim()

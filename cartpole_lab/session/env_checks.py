@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import math
 from collections.abc import Mapping
 from typing import Any
 
 from cartpole_lab.errors import UserError
-from cartpole_lab.session.overrides import nearest
+from cartpole_lab.session.overrides import nearest, parameters
 from cartpole_lab.session.robot_files import check_files
 from cartpole_lab.session.robot_names import check_names, terms
 from cartpole_lab.session.setting_checks import RANGES, Rule, annotation, fits, rule_for, words_for
@@ -25,14 +24,13 @@ def check_params(cfg: Any) -> None:
         func, params = getattr(term, "func", None), getattr(term, "params", None)
         if not callable(func) or not isinstance(params, Mapping):
             continue
-        call = func.__call__ if inspect.isclass(func) else func
         try:
-            found = inspect.signature(call).parameters
+            found = parameters(func)
         except (ValueError, TypeError):  # a function that does not say what it takes
             continue
-        if any(p.kind is p.VAR_KEYWORD for p in found.values()):
+        if any(one.kind is one.VAR_KEYWORD for one in found):
             continue
-        takes = [p for p in found if p not in ("self", "env", "env_ids")]
+        takes = [one.name for one in found]
         unknown = next((key for key in params if key not in takes), None)
         if unknown is not None:
             near = nearest(unknown, takes)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from cartpole_lab.errors import UserError
+from cartpole_lab.replaced import replaced
 from cartpole_lab.tasks.success import Criterion, StandingCfg, default_terms
 
 if TYPE_CHECKING:
@@ -200,19 +201,11 @@ def also_paying(raw: Any, criterion: Criterion) -> Iterator[Callable[[], torch.T
     except Exception:  # another robot, which lacks the joints that the reward names
         yield None
         return
-    manager = raw.reward_manager
-    own = vars(manager).get("compute")
-    compute = manager.compute
+    compute = raw.reward_manager.compute
 
     def both(dt: float) -> torch.Tensor:
         other.compute(dt)
         return compute(dt)
 
-    manager.compute = both
-    try:
+    with replaced(raw.reward_manager, compute=both):
         yield lambda: other._reward_buf
-    finally:
-        if own is None:
-            del manager.compute
-        else:
-            manager.compute = own

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from cartpole_lab.session import kernel_cache
+from cartpole_lab.session import agent_keys, kernel_cache
 
 _MEMORY = re.compile(
     r"Failed to allocate \d+ bytes|can't allocate memory|CUDA out of memory|Unable to allocate [\d.]+ "
@@ -57,12 +57,21 @@ def explain(error: BaseException) -> str | None:
     return f"{where} failed: {type(error).__name__}: {_said(error)}"
 
 
+def told(error: BaseException) -> str:
+    """An error in one line: at which line of which file it was raised, its type, its text."""
+    frames = [at for at in _frames(error) if not is_exit(at[0])]
+    line = f"{Path(frames[-1][0].f_code.co_filename).name} line {frames[-1][1]}: " if frames else ""
+    if isinstance(error, SyntaxError):
+        line = f"line {error.lineno}: " if error.lineno else ""
+    return f"{line}{type(error).__name__}: {_said(error)}"
+
+
 def _of_agent(error: BaseException, frames: list[tuple[FrameType, int]]) -> str | None:
     """One line for a name that the agent's settings lack, or that its library does not know."""
     file = frames[-1][0].f_code.co_filename if frames else ""
     if (found := _LIBRARY.search(file)) is None:
         return None
-    if isinstance(error, KeyError):
+    if isinstance(error, KeyError) and agent_keys.elsewhere(found[1], str(error.args[0])):
         return f"the agent's settings have no {error}, and {found[1]} does not do without"
     if isinstance(error, ValueError) and Path(file).name == "object_factory.py":
         return (

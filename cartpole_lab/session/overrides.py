@@ -136,17 +136,18 @@ def apply_overrides(cfg: Any, overrides: Sequence[Override], *, root: str, agent
         taken: Iterable[str] = ()  # what a term's function takes, beside what its config gives already
         for part in path:
             if part == "params" and callable(getattr(owner, "func", None)):
-                taken = _parameters(owner.func)
+                taken = [one.name for one in parameters(owner.func)]
             if isinstance(owner, dict) and part not in owner and (override.add or _known(owner, part, where, library)):
                 owner[part] = {}
             owner, where = _child(owner, part, where, override, library), f"{where}.{part}"
         _set(owner, leaf, where, override, library, taken if path[-1:] == ["params"] else ())
 
 
-def _parameters(function: Any) -> list[str]:
-    """Names of the parameters of a term: those of the function, or of the class's ``__call__``."""
+def parameters(function: Any) -> list[inspect.Parameter]:
+    """The parameters of a term that a config gives: those of the function, or of the class's ``__call__``."""
     call = function.__call__ if inspect.isclass(function) else function
-    return [name for name in inspect.signature(call).parameters if name not in ("self", "env", "env_ids")]
+    found = inspect.signature(call).parameters
+    return [one for name, one in found.items() if name not in ("self", "env", "env_ids")]
 
 
 def _set(owner: Any, leaf: str, where: str, override: Override, library: str | None, taken: Iterable[str] = ()) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cartpole_lab.errors import UserError
+from cartpole_lab.session.explained import told
 from cartpole_lab.session.overrides import Override, nearest, silently
 from cartpole_lab.session.task_lookup import check_decorated
 
@@ -73,8 +73,10 @@ def resolve_own(cfg: Any, selectors: Sequence[str]) -> ManagerBasedRLEnvCfg:
     if isinstance(cfg, type) and issubclass(cfg, ManagerBasedRLEnvCfg):
         try:
             cfg = check_decorated(cfg, "task")()
+        except UserError:
+            raise
         except Exception as error:
-            raise UserError(_cannot_be_made(cfg, error)) from error
+            raise UserError(f"config {cfg.__name__} cannot be made: {told(error)}") from error
     elif isinstance(cfg, ManagerBasedRLEnvCfg):
         cfg = copy.deepcopy(cfg)
     else:
@@ -91,16 +93,6 @@ def resolve_own(cfg: Any, selectors: Sequence[str]) -> ManagerBasedRLEnvCfg:
         return resolve_presets(cfg, names)
     except ValueError as error:
         raise UserError(_explain(type(cfg).__name__, selectors, error)) from error
-
-
-def _cannot_be_made(cls: type, error: Exception) -> str:
-    if isinstance(error, UserError):
-        return str(error)
-    at = error.__traceback__
-    while at is not None and at.tb_next is not None:
-        at = at.tb_next
-    line = f"{Path(at.tb_frame.f_code.co_filename).name} line {at.tb_lineno}: " if at is not None else ""
-    return f"config {cls.__name__} cannot be made: {line}{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
 def _no_preset(task: str, key: str, value: str, there: set[str]) -> str:

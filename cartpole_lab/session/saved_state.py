@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from cartpole_lab.replaced import replaced
 from cartpole_lab.session.object_graph import Snapshot
 
 if TYPE_CHECKING:
@@ -89,18 +90,12 @@ def undisturbed(env: gym.Env) -> Iterator[None]:
 @contextlib.contextmanager
 def _standing_still(raw: Any) -> Iterator[None]:
     """Stop what follows the training rather than the episode: its curriculum, its recorders, its videos."""
-    curriculum, recorder = raw.curriculum_manager, raw.recorder_manager
-    own_compute, names, videos = vars(curriculum).get("compute"), recorder._term_names, raw.video_recorders
-    curriculum.compute = lambda env_ids=None: None
-    recorder._term_names, raw.video_recorders = [], []
-    try:
+    with (
+        replaced(raw.curriculum_manager, compute=lambda env_ids=None: None),
+        replaced(raw.recorder_manager, _term_names=[]),
+        replaced(raw, video_recorders=[]),
+    ):
         yield
-    finally:
-        recorder._term_names, raw.video_recorders = names, videos
-        if own_compute is None:
-            del curriculum.compute
-        else:
-            curriculum.compute = own_compute
 
 
 def _on_newton(manager: Any) -> bool:

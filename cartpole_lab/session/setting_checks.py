@@ -148,7 +148,7 @@ def words_for(hint: Any) -> str:
     if origin is typing.Literal:
         return "one of " + ", ".join(str(arg) for arg in args)
     if origin is tuple and args and args[-1] is not Ellipsis:
-        return f"{len(args)} values, ({', '.join(words_for(arg) for arg in args)})"
+        return f"{'two' if len(args) == 2 else len(args)} values, ({', '.join(words_for(arg) for arg in args)})"
     if origin in (list, tuple):
         return f"a list such as [{words_for(args[0])}, …]" if args else "a list"
     if origin is dict and args:
@@ -157,47 +157,24 @@ def words_for(hint: Any) -> str:
     return names.get(hint) or names.get(origin) or ("none" if hint in (None, type(None)) else "a value of that kind")
 
 
-def like(value: Any, now: Any) -> bool:
-    """Whether a value is of the kind of the one that is there: for settings without an annotation."""
-    if now is None or value is None:
-        return True
-    if isinstance(now, bool):
-        return isinstance(value, bool)
-    if isinstance(now, int | float) or (isinstance(now, str) and _is_number(now)):  # YAML reads "3e-4" as a word
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if isinstance(now, str):
-        return isinstance(value, str)
+def hint_of(now: Any) -> Any:
+    """The type of the value that is there: for settings without an annotation."""
+    now = as_number(now)
+    if isinstance(now, bool | int | float | str):
+        return float if type(now) is int else type(now)
     if isinstance(now, list | tuple):
-        if not isinstance(value, list | tuple):
-            return False
+        item = hint_of(now[0]) if now else Any
         pair = isinstance(now, tuple) and len(now) == 2
-        same = not pair or len(value) == 2
-        return same and (not now or all(like(item, now[0]) for item in value))
-    return isinstance(value, Mapping) if isinstance(now, Mapping) else True
+        return types.GenericAlias(tuple, (item, item)) if pair else types.GenericAlias(list, item)
+    return dict if isinstance(now, Mapping) else Any
 
 
 def as_number(value: Any) -> Any:
     """A number that YAML has read as a word, as it does with 3e-4; any other value as it is."""
-    return float(value) if isinstance(value, str) and _is_number(value) else value
-
-
-def _is_number(text: str) -> bool:
     try:
-        float(text)
+        return float(value) if isinstance(value, str) else value
     except ValueError:
-        return False
-    return True
-
-
-def kind_of(now: Any) -> str:
-    """What :func:`like` expects, in words."""
-    if isinstance(now, str) and _is_number(now):
-        now = float(now)
-    if isinstance(now, tuple) and len(now) == 2:
-        return "two values such as (-1.0, 1.0)"
-    if isinstance(now, list | tuple):
-        return "a list such as [" + ", ".join(str(item) for item in now) + "]"
-    return {bool: "true or false", int: "a number", float: "a number", str: "a word"}.get(type(now), "another kind")
+        return value
 
 
 def rule_for(name: str, hint: Any, rules: Mapping[str, Rule] = RANGES) -> Rule | None:
@@ -225,8 +202,8 @@ def problem(name: str, value: Any, now: Any, hint: Any = Any, rules: Mapping[str
         return "one of " + ", ".join(choices)
     if hint is Any or now is not None:
         loose = isinstance(value, int | float | str | Mapping) and fits(value, hint) and hint is not Any
-        if not loose and not like(value, now) and not (callable(now) and isinstance(value, str)):
-            return kind_of(now)
+        if not loose and value is not None and not fits(value, hint_of(now)):
+            return words_for(hint_of(now))
     endless = any(part in name.lower() for part in _ENDLESS) or now in (math.inf, -math.inf)
     numbers = [item for item in _flat(value) if isinstance(item, float)]
     if any(math.isnan(item) or (math.isinf(item) and not endless) for item in numbers):

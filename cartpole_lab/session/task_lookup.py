@@ -186,19 +186,9 @@ def _import_file(path: Path, task: str) -> ModuleType:
 
 
 def _fails(task: str, where: str, error: Exception | SystemExit) -> UserError:
-    from cartpole_lab.session.explained import is_exit
+    from cartpole_lab.session.explained import told
 
-    line = ""
-    frame = error.__traceback__
-    while frame is not None:
-        last = frame.tb_next is None and not is_exit(frame.tb_frame)
-        if frame.tb_frame.f_code.co_filename == where or last:
-            line = f"{Path(frame.tb_frame.f_code.co_filename).name} line {frame.tb_lineno}: "
-        frame = frame.tb_next
-    if isinstance(error, SyntaxError):
-        line = f"line {error.lineno}: " if error.lineno else ""
-    text = " ".join(str(error).split())[:200]
-    return UserError(f"task {task!r}: {where} fails while it is imported: {line}{type(error).__name__}: {text}")
+    return UserError(f"task {task!r}: {where} fails while it is imported: {told(error)}")
 
 
 def _offered_by(module: ModuleType, before: set[str]) -> str:

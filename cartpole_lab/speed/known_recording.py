@@ -12,6 +12,8 @@ from isaaclab.envs.mdp.actions.joint_actions import JointEffortAction, JointPosi
 from isaaclab.managers import ActionManager, EventManager, ObservationManager, RewardManager, TerminationManager
 from isaaclab_newton.physics import NewtonManager
 
+from cartpole_lab.replaced import replaced
+
 from .known_terms import KnownTerms, NotKnown
 from .launch_recorder import NoTorch, record
 from .step_replay import NewtonReplayManager
@@ -158,12 +160,8 @@ class Recording:
             for one in filter(None, launches):
                 one()
 
-        wp.launch = launch
-        try:
-            with NoTorch():
-                graph = record(launch_all, self.manager._solver.mjw_data, 0, self.manager._copies)
-        finally:
-            wp.launch = original
+        with replaced(wp, launch=launch), NoTorch():
+            graph = record(launch_all, self.manager._solver.mjw_data, 0, self.manager._copies)
         graph.kept = kept  # their memory is PyTorch's
         return graph
 

@@ -20,6 +20,8 @@ import numpy as np
 import warp as wp
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from cartpole_lab.replaced import replaced
+
 NEEDS_CANDIDATES = ("_primitive_narrowphase",)
 """Kernels that do nothing unless the broad phase found a pair (``ncollision``)."""
 
@@ -48,12 +50,8 @@ class ModuleCopies:
         if worker == 0:
             yield
             return
-        original = module.execs
-        module.execs = self._execs.setdefault((worker, module), {})
-        try:
+        with replaced(module, execs=self._execs.setdefault((worker, module), {})):
             yield
-        finally:
-            module.execs = original
 
 
 class NoTorch(TorchDispatchMode):
@@ -102,11 +100,7 @@ def record(launches: Callable[[], None], data: Any, worker: int, copies: ModuleC
 
         return launch
 
-    originals = wp.launch, wp.launch_tiled
-    wp.launch, wp.launch_tiled = map(wrap, originals)
-    try:
-        with wp.ScopedCapture(device="cpu") as capture:
-            launches()
-    finally:
-        wp.launch, wp.launch_tiled = originals
+    wrapped = replaced(wp, launch=wrap(wp.launch), launch_tiled=wrap(wp.launch_tiled))
+    with wrapped, wp.ScopedCapture(device="cpu") as capture:
+        launches()
     return capture.graph

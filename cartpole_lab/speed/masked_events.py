@@ -20,6 +20,8 @@ import warp as wp
 from isaaclab_newton.physics import NewtonManager
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from cartpole_lab.replaced import replaced
+
 MASKED_WRITERS = (
     "write_joint_position_to_sim_index",
     "write_joint_velocity_to_sim_index",
@@ -151,11 +153,8 @@ class MaskedEvents:
             yield
             self._marked = True
             return
-        invalidate, NewtonManager.invalidate_fk = vars(NewtonManager)["invalidate_fk"], _nothing
-        try:
+        with replaced(NewtonManager, invalidate_fk=_nothing):
             yield
-        finally:
-            NewtonManager.invalidate_fk = invalidate
 
     def _joint_mask(self, asset: Any, joint_ids: Any) -> wp.array:
         key = joint_ids.data_ptr() if isinstance(joint_ids, torch.Tensor) else str(joint_ids)
@@ -174,7 +173,7 @@ class MaskedEvents:
     def _watched(self) -> Iterator[None]:
         """Refuse in the block whatever changes an array that was there before, unless a masked writer does."""
 
-        def guard(original: Callable, what: str, of_array: bool) -> Callable:
+        def guard(original: Callable, what: str) -> Callable:
             def guarded(*args: Any, **kwargs: Any) -> Any:
                 module = sys._getframe(1).f_globals.get("__name__", "")
                 if not self._writing and not module.startswith(LAZY_MODULES) and not module.startswith("warp."):
@@ -187,7 +186,7 @@ class MaskedEvents:
         guarded += [(wp.array, name, f"writes an array by {name}") for name in ("fill_", "zero_", "assign")]
         kept = [(holder, name, getattr(holder, name)) for holder, name, _ in guarded]
         for (holder, name, what), (_, _, original) in zip(guarded, kept, strict=True):
-            setattr(holder, name, guard(original, what, holder is wp.array))
+            setattr(holder, name, guard(original, what))
         try:
             with _NoForeignWrites(self):
                 yield

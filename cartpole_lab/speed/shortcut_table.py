@@ -95,7 +95,7 @@ PIECES: dict[str, Piece] = {
         saves="a twentieth of that training",
     ),
     "kernels_ahead": Piece(
-        "the first run on a machine compiles kernels on every core while Python still imports",
+        "the first run on a machine compiles kernels on every core, while Python still builds",
         hosts=("warp-lang", "newton", "mujoco-warp", "isaaclab"),
         touches=("warp._src.context:Module.load", "newton._src.geometry.inertia:validate_and_correct_inertia_kernel"),
     ),

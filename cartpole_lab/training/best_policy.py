@@ -10,7 +10,7 @@ import json
 import math
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from cartpole_lab.evaluation_result import Evaluation
 from cartpole_lab.files import write_whole
 from cartpole_lab.policies.loading import build_policy
 from cartpole_lab.policies.network import NetworkPolicy
+from cartpole_lab.replaced import replaced
 from cartpole_lab.session.nan_guard import NotFinite, check_update, what_is_not_finite
 from cartpole_lab.session.saved_state import undisturbed
 from cartpole_lab.tasks.success import PROMISING_FAILURES, PROMISING_SHARE, stop_failures
@@ -187,15 +188,9 @@ class Watch:
         why = f"highest mean return of {evaluated} evaluation{'s' if evaluated > 1 else ''}"
         return self.keeper.write_best(self.best, why, self.best_score)
 
-    @contextlib.contextmanager
-    def whole_episodes(self) -> Iterator[None]:
+    def whole_episodes(self) -> contextlib.AbstractContextManager[None]:
         """Play the task's episodes in the block, not those that the agent has cut."""
-        cfg = self.env.unwrapped.cfg
-        cut, cfg.episode_length_s = cfg.episode_length_s, self.whole_s
-        try:
-            yield
-        finally:
-            cfg.episode_length_s = cut
+        return replaced(self.env.unwrapped.cfg, episode_length_s=self.whole_s)
 
     def _promising(self) -> bool:
         """With stop-when-solved, a policy that falls while it explores isn't worth an evaluation yet.

@@ -9,7 +9,7 @@ from pathlib import Path
 from cartpole_lab.errors import UserError
 from cartpole_lab.session.setting_checks import MAX_ENVS
 from cartpole_lab.training.libraries import LIBRARIES, check_library
-from cartpole_lab.training.options import RUNS, TrainOptions
+from cartpole_lab.training.options import TrainOptions
 
 RL_GAMES_ONLY = ("distributed", "num_gpus")
 """Options that the other libraries refuse: some can learn with a process a GPU, but would share no evaluation here."""
@@ -53,9 +53,9 @@ def check_options(options: TrainOptions) -> TrainOptions:
     if options.agent is not None:
         _check_agent(options.agent, library)
     if not str(options.log_root).strip():
-        raise UserError(f"log_root is {options.log_root!r}, expected a folder such as {RUNS}")
+        raise UserError(f"log_root is {options.log_root!r}, expected a folder such as logs/{library}")
     _check_kit(options)
-    _check_log_root(Path(options.log_root))
+    _check_log_root(options.runs)
     if options.track:
         _check_track(options)
     for given in ("video_length", "video_interval"):

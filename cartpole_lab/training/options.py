@@ -19,8 +19,6 @@ from typing import Any
 from cartpole_lab.errors import UserError
 from cartpole_lab.session.task_lookup import DEFAULT_TASK
 
-RUNS = "logs/rl_games"
-"""Folder of all runs, unless ``--log_root`` names another."""
 EVAL_INTERVAL = 3
 """Epochs between evaluations while a training waits to be solved, unless ``--eval_interval`` says."""
 CHOOSING_SEED = 10_000
@@ -67,7 +65,7 @@ class TrainOptions:
     sigma: float | None = option(
         None, "first log of the policy's standard deviation: 0 is 1.0, -1 is 0.37 (default: the agent's)", type=float
     )
-    log_root: str | Path = option(RUNS, "folder of all runs (default: logs/<rl_library>)")
+    log_root: str | Path | None = option(None, "folder of all runs (default: logs/<rl_library>)")
     stop_when_solved: bool = option(
         False,
         "evaluate every few epochs and stop once the policy is solved",
@@ -127,6 +125,11 @@ class TrainOptions:
                 hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(known)}"
                 raise UserError(f"option {name!r} of train is not known: {hint}")
         return dataclasses.replace(self, **values)
+
+    @property
+    def runs(self) -> Path:
+        """Folder of all runs: what ``log_root`` says, else the library's below ``logs``."""
+        return Path("logs", self.rl_library) if self.log_root is None else Path(self.log_root)
 
     @property
     def launcher_args(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from typing import Any
 from cartpole_lab.errors import UserError
 from cartpole_lab.evaluation import EPISODES, run_episodes
 from cartpole_lab.evaluation_result import Evaluation
-from cartpole_lab.files import output_in, real
+from cartpole_lab.files import output_in
 from cartpole_lab.policies.checkpoint import Checkpoint
 from cartpole_lab.policies.meaning import Meaning
 from cartpole_lab.session import agent_keys
@@ -32,7 +32,7 @@ from cartpole_lab.session.task_lookup import DEFAULT_TASK, is_task
 from cartpole_lab.tasks.success import check_judged
 from cartpole_lab.training import signals
 from cartpole_lab.training.libraries import check_library
-from cartpole_lab.training.options import RUNS, VERDICT_SEED, TrainOptions
+from cartpole_lab.training.options import VERDICT_SEED, TrainOptions
 from cartpole_lab.training.other_libraries_watch import Learner, LibraryWatch
 from cartpole_lab.training.progress import EpochInfo, ProgressLine
 from cartpole_lab.training.run_folder import (
@@ -137,7 +137,7 @@ def settle(
     """
     if agent_cfg is not None:
         agent_keys.check(_agent(options, library), agent_cfg)
-    start = start_of(options, task_or_cfg, _root(options, library))
+    start = start_of(options, task_or_cfg)
     wanted = DEFAULT_TASK if task_or_cfg is None else task_or_cfg
     if start is not None and (task_or_cfg is None or is_task(task_or_cfg, start.env.task)):
         wanted = start.env
@@ -155,10 +155,6 @@ def settle(
     return task, env_cfg, learner, start, seed
 
 
-def _root(options: TrainOptions, library: str) -> Path:
-    return Path("logs", library) if str(options.log_root) == RUNS else Path(options.log_root)
-
-
 def _agent(options: TrainOptions, library: str) -> str:
     return options.agent or f"{library}_cfg_entry_point"
 
@@ -169,7 +165,7 @@ def _plan(library: str, task_or_cfg: Any, options: TrainOptions, agent_cfg: Any)
     task, env_cfg, learner, start, seed = settle(library, task_or_cfg, options, agent_cfg)
     agent = _agent(options, library)
     recorded = record(task, env_cfg, preset_overrides(options, env_cfg, start), own=own)
-    log_dir = make_log_dir(real(_root(options, library)), {"name": learner.name}, options, library=library)
+    log_dir = make_log_dir({"name": learner.name}, options)
     env_cfg.log_dir = str(log_dir)
     write_params(log_dir, recorded, agent, learner.settings, library=library)
     return _Plan(library, task, agent, env_cfg, seed, learner, start, recorded, log_dir)

@@ -64,7 +64,7 @@ def settle(
 
 def _resume_from(options: TrainOptions, task_or_cfg: Any) -> Checkpoint | None:
     """The checkpoint to go on from, if it holds enough."""
-    start = start_of(options, task_or_cfg, options.log_root, options.agent)
+    start = start_of(options, task_or_cfg, options.agent)
     missing = [name for name in ("epoch", "frame", "optimizer") if start is not None and name not in start.state]
     if start is not None and missing:
         raise UserError(f"checkpoint {str(start.path)!r} has no {' and no '.join(missing)}: it can act, not go on")

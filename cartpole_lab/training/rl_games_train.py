@@ -19,7 +19,7 @@ from typing import Any
 
 from cartpole_lab import shortcuts
 from cartpole_lab.evaluation import EPISODES, run_episodes
-from cartpole_lab.files import output_in, real
+from cartpole_lab.files import output_in
 from cartpole_lab.policies.checkpoint import Checkpoint
 from cartpole_lab.policies.meaning import Meaning
 from cartpole_lab.session.env import close_env, open_env
@@ -150,7 +150,7 @@ def _settle(options: TrainOptions, task_or_cfg: Any, agent_cfg: dict[str, Any] |
     with shortcuts.imports(), quietly():
         own = task_or_cfg is not None and not isinstance(task_or_cfg, str)
         recorded = record(task, env_cfg, preset_overrides(options, env_cfg, start), own=own)
-        made = make_log_dir(real(options.log_root), config, options) if group.first else None
+        made = make_log_dir(config, options) if group.first else None
         log_dir = group.run_folder(config, made)
         env_cfg.log_dir = str(log_dir)
         if group.first:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cartpole_lab.errors import UserError
-from cartpole_lab.files import check_name, write_whole
+from cartpole_lab.files import check_name, real, write_whole
 from cartpole_lab.policies.checkpoint import Checkpoint
 from cartpole_lab.policies.checkpoint_lookup import find_checkpoint
 from cartpole_lab.session.configs import default_presets, has_camera
@@ -28,13 +28,12 @@ def physics_name(physics: Any) -> str:
     return "ovphysx" if "OvPhysxCfg" in kinds else next((names[k] for k in kinds if k in names), kinds[0])
 
 
-def start_of(options: TrainOptions, task_or_cfg: Any, root: str | Path, agent: str | None = None) -> Checkpoint | None:
+def start_of(options: TrainOptions, task_or_cfg: Any, agent: str | None = None) -> Checkpoint | None:
     """The checkpoint to go on from, read and checked before anything is written; None for a training from nothing.
 
     Args:
         options: What the training is told.
         task_or_cfg: Registered id or config, None if nobody named any.
-        root: Folder of the runs.
         agent: Entry point that a run found by a word must have trained; None for any.
 
     Raises:
@@ -44,7 +43,7 @@ def start_of(options: TrainOptions, task_or_cfg: Any, root: str | Path, agent: s
         return None
     task, library = check_task(task_or_cfg) if isinstance(task_or_cfg, str) else None, options.rl_library
     found = {"task": task, "agent": agent, "library": library}
-    start = find_checkpoint(options.checkpoint, log_root=root, say=announce, **found)
+    start = find_checkpoint(options.checkpoint, log_root=options.runs, say=announce, **found)
     if (by := start.library) != library:
         hint = f"go on from it with --rl_library {by}" if by in LIBRARIES else "it can act, not go on"
         raise UserError(f"checkpoint {str(start.path)!r} was written by {LIBRARIES.get(by, by)}: {hint}")
@@ -92,12 +91,12 @@ def preset_overrides(options: TrainOptions, env_cfg: Any, start: Checkpoint | No
     return [*(one for one in inherited if one.partition("=")[0] not in keys), *chosen]
 
 
-def make_log_dir(root: Path, config: dict[str, Any], options: TrainOptions, library: str = "rl_games") -> Path:
-    """Make ``<root>/<name>/<time>``, and tell rl-games to use it.
+def make_log_dir(config: dict[str, Any], options: TrainOptions) -> Path:
+    """Make ``<folder of all runs>/<name>/<time>``, and tell rl-games to use it.
 
     What can only fail when something is saved is tried here: the names of its files, and that they can be written.
     """
-    folder = root / config["name"]
+    folder = real(options.runs) / config["name"]
     name = config.get("full_experiment_name") or datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     name = check_name(options.run_timestamp or name, "the name of the run's folder")
     log_dir, number = folder / name, 1
@@ -109,7 +108,7 @@ def make_log_dir(root: Path, config: dict[str, Any], options: TrainOptions, libr
             except FileExistsError:  # never into the folder of another run, be it made at this very moment
                 number += 1
                 log_dir = folder / f"{name}_{number}"
-        place = log_dir / "nn" if library == "rl_games" else log_dir
+        place = log_dir / "nn" if options.rl_library == "rl_games" else log_dir
         place.mkdir(exist_ok=True)
         # as long a name as a checkpoint's, and none: somebody may be looking for one
         trial = place / f".last_{config['name']}_ep_100000_rew_-100.000000.part"

@@ -32,7 +32,9 @@ def test_two_runs_in_the_same_instant_have_folders_of_their_own(tmp_path: Path) 
     """One of sixty pairs used to fail to make its folder."""
     with ThreadPoolExecutor(2) as pool:
         for _ in range(60):
-            made = list(pool.map(lambda _: make_log_dir(tmp_path, {"name": "cartpole"}, TrainOptions()), range(2)))
+            made = list(
+                pool.map(lambda _: make_log_dir({"name": "cartpole"}, TrainOptions(log_root=tmp_path)), range(2))
+            )
             assert made[0] != made[1] and all((folder / "nn").is_dir() for folder in made)
     assert len(list((tmp_path / "cartpole").iterdir())) == 120
 
@@ -41,7 +43,7 @@ def test_what_a_run_tries_first_is_no_checkpoint(tmp_path: Path, monkeypatch: py
     """Whoever waited for the first checkpoint could see the file that a run makes to find out whether it can."""
     made: list[str] = []
     monkeypatch.setattr(Path, "touch", lambda self, *_: made.append(self.name))
-    make_log_dir(tmp_path, {"name": "cartpole"}, TrainOptions())
+    make_log_dir({"name": "cartpole"}, TrainOptions(log_root=tmp_path))
     (name,) = made
     assert len(name) == len("last_cartpole_ep_100000_rew_-100.00000000.pth")
     assert not Path(name).match("*.pth") and not Path(name).match("last_*")

@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "cartpole_lab"
 FLOORS = (
-    ("errors", "isaac_sim", "lazy_names", "shortcuts"),
+    ("errors", "isaac_sim", "lazy_names", "replaced", "shortcuts"),
     ("files",),
     ("physics",),
     ("tasks",),
@@ -26,8 +26,9 @@ FLOORS = (
     ("teaching",),
 )
 """Rooms and single modules from the ground up; each uses only what stands before it, or beside it."""
-SPEED_USES = {"errors", "shortcuts", "session.held_output", "session.object_graph", "session.surroundings"}
-"""What ``speed`` may use: to complain, to read its switch, to say a line, to set state aside, to count cores."""
+SPEED_USES = {"errors", "replaced", "shortcuts", "session.held_output", "session.object_graph", "session.surroundings"}
+"""What ``speed`` may use: to complain, to exchange attributes, to read its switch, to say a line, to set state aside,
+to count cores."""
 ONLY_NAMED = {"session.object_kinds"}
 """Modules whose texts name others to leave their objects alone; they import nothing."""
 PRIVATE = {
@@ -145,6 +146,8 @@ def private_names(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and re.match(r"_[a-z]", node.attr) and node.attr not in own:
             yield node.attr
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "replaced":
+            yield from (word.arg for word in node.keywords if word.arg and word.arg.startswith("_"))
         elif isinstance(node, ast.ImportFrom) and not node.level and not (node.module or "").startswith("cartpole_lab"):
             yield from (
                 part for part in (node.module or "").split(".") if re.match(r"_[a-z]", part) and part != "__future__"

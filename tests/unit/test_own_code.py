@@ -187,6 +187,20 @@ def test_an_error_of_the_package_itself_keeps_its_whole_report() -> None:
         raise AssertionError("overrides that are none have been taken")
 
 
+@pytest.mark.parametrize(("missing", "is_said"), [("tau", True), ("obs_of_nobody", False)])
+def test_a_library_misses_a_setting_only_where_it_looks_one_up(missing: str, is_said: bool) -> None:
+    from rl_games.algos_torch import torch_ext
+
+    space: dict[str, Any] = {}
+    exec(compile("def look(table, name): return table[name]", torch_ext.__file__, "exec"), space)
+    try:
+        space["look"]({}, missing)
+    except KeyError as error:
+        error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
+        said = explain(error)
+    assert said == (f"the agent's settings have no '{missing}', and rl_games does not do without" if is_said else None)
+
+
 def test_what_a_setting_may_be_depends_on_where_it_stands() -> None:
     assert load_cfg("Isaac-Cartpole-v0", overrides=["+agent.params.config.normalise_it=1"])
     assert (

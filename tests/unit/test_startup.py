@@ -77,8 +77,8 @@ def test_what_is_compiled_ahead_is_what_a_launch_uses(tmp_path: Path) -> None:
         "import cartpole_lab.speed.kernel_compilation as compile\n"
         "compile.MODULES = ('tiny_kernels',)\n"
         "said = []\n"
-        "with compile.compiling(say=said.append) as ahead: assert ahead\n"
-        "with compile.compiling(say=said.append) as ahead: assert ahead is None\n"
+        "with compile.compiling(say=said.append) as compile_step: assert compile_step\n"
+        "with compile.compiling(say=said.append) as compile_step: assert compile_step is None\n"
         "assert len(said) == 1\n"
         "import tiny_kernels, warp as wp\n"
         "import warp._src.build as build\n"
@@ -98,7 +98,6 @@ def test_a_module_that_somebody_needs_is_compiled_once_and_there(monkeypatch: py
     from warp._src.context import Module
 
     from cartpole_lab.speed import kernel_compilation
-    from cartpole_lab.speed.kernel_compilation import Ahead
 
     compiled: list[tuple[str, bool]] = []
     begun, go_on = threading.Event(), threading.Event()
@@ -108,22 +107,17 @@ def test_a_module_that_somebody_needs_is_compiled_once_and_there(monkeypatch: py
         if module.name == "first":
             begun.set()
             assert go_on.wait(300)
-        if module.name == "last":  # taken on while the first one is being waited for
-            go_on.set()
 
     monkeypatch.setattr(Module, "load", load)
     monkeypatch.setattr(kernel_compilation, "cores", lambda: 2)
     first, needed, last = (Module(name, None) for name in ("first", "needed", "last"))
-    with pytest.raises(KeyError), Ahead() as ahead:
-        ahead.add(first, needed, last)
+    with kernel_compilation.meanwhile([first, needed, last]):
         assert begun.wait(300)
         Module.load(needed, "cpu", 1)
-        assert compiled[1] == ("needed", True), "nobody had begun it"
-        ahead.finish()
-        assert compiled[2] == ("last", True), "rather than wait idly"
-        raise KeyError
+        assert compiled == [("first", False), ("needed", True)], "nobody had begun it"
+        go_on.set()
     assert Module.load is load
-    assert [name for name, _ in compiled].count("needed") == 1
+    assert compiled[2:] == [("last", False)]
 
 
 def test_the_modules_of_a_step_are_known_before_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -253,9 +253,13 @@ def test_results_of_a_sweep_that_survived(survived: dict[str, Any]) -> None:
     assert len(list((folder / "runs").glob("*/*"))) == 12, "no run is left of a trial that was killed"
 
 
-def test_what_the_widgets_show_is_kept_of_a_sweeps_runs(survived: dict[str, Any]) -> None:
+def test_what_the_widgets_show_is_kept_of_a_sweeps_runs(
+    survived: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(Path(__file__).resolve().parents[2] / "book")
+    from widget_runs import kept
+
     from cartpole_lab import Run
-    from cartpole_lab.teaching.widgets.recorded.make import kept
 
     folder = survived["folder"]
     record = read_records(folder, Plan.read(folder))[0]

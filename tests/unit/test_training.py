@@ -103,13 +103,20 @@ def test_the_policy_is_the_mean_action_of_rl_games(run: TrainingRun) -> None:
     assert torch.allclose(load_policy(run.checkpoint)(obs), mus, atol=1e-6)
 
 
+def test_a_folder_of_all_runs_that_is_named_is_that_one() -> None:
+    from cartpole_lab.training.options import TrainOptions
+
+    assert TrainOptions().runs == Path("logs/rl_games") and TrainOptions(rl_library="skrl").runs == Path("logs/skrl")
+    assert TrainOptions(rl_library="skrl", log_root="logs/rl_games").runs == Path("logs/rl_games")
+
+
 def test_two_runs_in_one_second_do_not_share_a_folder(tmp_path: Path) -> None:
     from cartpole_lab.training.options import TrainOptions
     from cartpole_lab.training.run_folder import make_log_dir
 
     config = {"name": "cartpole", "full_experiment_name": "same"}
-    first = make_log_dir(tmp_path, dict(config), TrainOptions())
-    second = make_log_dir(tmp_path, dict(config), TrainOptions())
+    first = make_log_dir(dict(config), TrainOptions(log_root=tmp_path))
+    second = make_log_dir(dict(config), TrainOptions(log_root=tmp_path))
     assert first != second
 
 

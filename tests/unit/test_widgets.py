@@ -126,13 +126,15 @@ def test_recorded_data_is_small_and_has_a_source() -> None:
         assert json.loads(path.read_text())["settings"]["task"] == "Isaac-Cartpole-v0"
 
 
-def test_what_was_recorded_can_be_recorded_again() -> None:
+def test_what_was_recorded_can_be_recorded_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """The script's imports and settings still exist; running it takes minutes."""
-    from cartpole_lab.teaching.widgets.recorded import make
+    monkeypatch.syspath_prepend(Path(__file__).resolve().parents[2] / "book")
+    import widget_runs
+
     from cartpole_lab.teaching.widgets.trainer import recorded_grid
 
-    assert {name: list(values) for name, values in make.GRID.items()} == recorded_grid()["axes"]
-    assert list(make.STAGES) == list(recorded_policies())
+    assert {name: list(values) for name, values in widget_runs.GRID.items()} == recorded_grid()["axes"]
+    assert list(widget_runs.STAGES) == list(recorded_policies())
 
 
 class TestPlayground:

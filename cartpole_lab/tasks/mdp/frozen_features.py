@@ -14,6 +14,7 @@ from isaaclab.envs.mdp import image_features
 from isaaclab.managers import ObservationTermCfg, SceneEntityCfg
 
 from cartpole_lab.errors import UserError
+from cartpole_lab.replaced import replaced
 from cartpole_lab.tasks.server_files import unreachable
 
 if TYPE_CHECKING:
@@ -167,20 +168,8 @@ def _hub_theia(model_name: str, load: Callable[[], torch.nn.Module]) -> torch.nn
             f"and `hf download {_THEIA_BACKBONE}`, then copy its cache folder to {constants.HF_HUB_CACHE}; or name a "
             f"downloaded folder: env.observations.policy.image.params.weights=/path/to/{model_name}. {_DRY_RUN}"
         )
-    with _hub_offline() if reason else contextlib.nullcontext():
+    with replaced(constants, HF_HUB_OFFLINE=offline or bool(reason)):  # a server that does not answer is not asked
         return load()
-
-
-@contextlib.contextmanager
-def _hub_offline() -> Iterator[None]:
-    """Let Hugging Face read its cache without asking a server that does not answer."""
-    from huggingface_hub import constants
-
-    before, constants.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE, True
-    try:
-        yield
-    finally:
-        constants.HF_HUB_OFFLINE = before
 
 
 def _own_theia(weights: str, device: str) -> torch.nn.Module:

@@ -1,7 +1,7 @@
-"""Record what the widgets show without a kernel: ``python -m cartpole_lab.teaching.widgets.recorded.make``.
+"""Record what the widgets show without a kernel: ``python book/widget_runs.py``.
 
 It trains the policies of the playground and, in a sweep, a grid of reward weights for the trainer, in Isaac Lab, and
-writes ``policies.json`` and ``grid.json`` beside this file. Some minutes on two CPU cores.
+writes ``policies.json`` and ``grid.json`` into the folder ``recorded`` of the widgets. Some minutes on two CPU cores.
 """
 
 from __future__ import annotations
@@ -17,19 +17,18 @@ from typing import Any
 from cartpole_lab.policies.export import weights_of
 from cartpole_lab.policies.loading import load_policy
 from cartpole_lab.policies.runs import Run
+from cartpole_lab.teaching.widgets._base import HERE
 from cartpole_lab.teaching.widgets._data import DEFAULT_WEIGHTS, film_of, summarise
 from cartpole_lab.training import TrainingRun, train
 from cartpole_lab.training.sweep import sweep
 from cartpole_lab.video.rollout import record_rollout
 
-HERE = Path(__file__).parent
+RECORDED = HERE / "recorded"
 AGENT = "rl_games_fast_cfg_entry_point"
 NUM_ENVS, EPOCHS, SEED = 1024, 50, 42
 GRID = {"pole_pos": (-0.1, -1.0, -5.0), "cart_vel": (0.0, -0.01, -0.5)}
 STAGES = {"after 3 epochs": 3, "after 10 epochs": 10, "fully trained": EPOCHS}
 FILM_ENVS = 2
-
-
 TRAININGS: dict[str, Any] = {"agent": AGENT, "num_envs": NUM_ENVS, "device": "cpu", "eval_interval": 0}
 
 
@@ -97,7 +96,7 @@ def main() -> None:
 
 
 def _write(name: str, content: dict[str, Any]) -> None:
-    path = HERE / name
+    path = RECORDED / name
     path.write_text(json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8")
     print(f"{name}: {path.stat().st_size / 1000:.0f} kB", flush=True)
 

@@ -1,1 +1,0 @@
-"""What the widgets show where nothing can be trained: runs of Isaac Lab, recorded by :mod:`.make`."""
