@@ -263,6 +263,29 @@ def test_a_word_says_what_it_means(browser: Any, html: Path) -> None:
     page.close()
 
 
+# Tables of up to three columns that have to be scrolled, and cells that are too narrow to be read.
+TOO_WIDE = """() => [...document.querySelectorAll(".bd-article table")].flatMap((table) => {
+  const columns = Math.max(...[...table.rows].map((row) => row.cells.length));
+  if (columns > 3 || !table.clientWidth || table.closest(".cl")) return [];
+  const narrow = [...table.querySelectorAll("td")].filter((e) => e.innerText.length > 12 && e.clientWidth < 60).length;
+  return table.scrollWidth > table.clientWidth + 1 || narrow
+    ? [`${table.scrollWidth} px in ${table.clientWidth} px, ${narrow} narrow: ${table.innerText.slice(0, 60)}`] : [];
+})"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_tables_of_up_to_three_columns_are_read_on_a_phone_without_scrolling(
+    browser: Any, html: Path, pages: list[str], scheme: str
+) -> None:
+    page = browser.new_page(viewport=PHONE, color_scheme=scheme)
+    found = {}
+    for name in pages:
+        page.goto((html / f"{name}.html").as_uri(), wait_until="load")
+        found[name] = page.evaluate(TOO_WIDE)
+    page.close()
+    assert len(found) > 10 and not (wide := {name: tables for name, tables in found.items() if tables}), wide
+
+
 # Everything to press outside a sentence, except what is only there for the keyboard or lies over something larger.
 TOO_SMALL = """() => [...document.querySelectorAll("button, select, summary, .prev-next-footer a")].filter((e) => {
   const r = e.getBoundingClientRect(), s = getComputedStyle(e);
