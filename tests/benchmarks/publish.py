@@ -139,11 +139,11 @@ def seeds(figures: dict[str, Any]) -> str:
 
 
 def scaling(figures: dict[str, Any]) -> str:
-    """Rate and memory over the number of environments."""
+    """Rate and memory over the number of environments, with the commit of that measurement."""
     lines = ["| environments | cores | steps a second | peak memory |", "| ---: | ---: | ---: | ---: |"]
     for row in figures["scaling"]:
         lines.append(f"| {row['num_envs']:,} | {row['cores']} | {row['steps_per_s']:,.0f} | {row['rss_gb']:.2f} GB |")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n\n" + _machine(figures, "scaling")
 
 
 def _gpu_machine(found: dict[str, Any]) -> str:
