@@ -5,7 +5,8 @@ instructions of the processor that PyTorch can take, and prints a table: a line 
 1 if one fails somewhere. It takes the lessons' run time once for each column: name the lessons that you have changed.
 Each verdict is kept in ``_build/claims`` until a lesson's code, package or column change, so one sitting goes on where
 another was stopped; ``--fresh`` forgets them, ``--kept`` runs nothing more. A column that changes nothing in a lesson
-(it has no ``seed``, say) runs once. ``--record`` writes the table that the book shows, with machine, date and commit.
+(it has no ``seed``, say) runs once. ``--record`` writes the table that the book shows, with machine, date and commit;
+with lessons or columns named, their part of it.
 """
 
 from __future__ import annotations
@@ -124,12 +125,37 @@ def table(verdicts: Verdicts, names: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def recorded(text: str) -> str:
-    """The table as the book shows it: below it where and when it was made, and by which state of the package."""
+def recorded(text: str, lessons: Sequence[str] = (), before: str = "") -> str:
+    """The table as the book shows it: below it where and when it was made, and by which state of the package.
+
+    Args:
+        text: The table of this run.
+        lessons: Which lessons it has, by number, if not all. The rows of the others come from ``before``, and so do
+            marks of runs that were not repeated.
+        before: What was recorded so far.
+    """
     asked = ["git", "log", "-1", "--format=%h", "--", str(paths.PACKAGE)]
     commit = subprocess.run(asked, capture_output=True, text=True, cwd=paths.ROOT).stdout.strip()
-    when = f"Run on {describe_machine()}, {datetime.now(UTC):%Y-%m-%d}, with the package of commit `{commit}`."
-    return f"{text}\n\n{when}\n"
+    when = f"un on {describe_machine()}, {datetime.now(UTC):%Y-%m-%d}, with the package of commit `{commit}`."
+    if not lessons:
+        return f"{text}\n\nR{when}\n"
+    (head, rule, *rows), *notes = [part.splitlines() for part in before.strip().split("\n\n")]
+    old = {tuple(_cells(row)[:2]): _cells(row)[2:] for row in rows if _cells(row)[0] in lessons}
+    kept = [row for row in rows if _cells(row)[0] not in lessons]
+    for row in text.splitlines()[2:]:
+        lesson, statement, *marks = _cells(row)
+        was = old.get((lesson, statement), marks)
+        marks = [mark if mark != "·" else then for mark, then in zip(marks, was, strict=True)]
+        kept.append(f"| {' | '.join([lesson, statement, *marks])} |")
+    kept.sort(key=lambda row: _cells(row)[0])  # stable: statements stay in reading order
+    present = f"Lessons {', '.join(lessons)} once more: r{when}"
+    others = [note for (note,) in notes if note.split(" once more")[0] != present.split(" once more")[0]]
+    return "\n".join([head, rule, *kept]) + "\n\n" + "\n\n".join([*others, present]) + "\n"
+
+
+def _cells(row: str) -> list[str]:
+    """The cells of a table's row."""
+    return [cell.strip() for cell in row.strip("| ").split(" | ")]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -146,8 +172,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     columns = [c for c in conditions(args.seeds) if args.only is None or c.name in args.only]
     if not lessons or not columns:
         parser.error("no such lesson or column")
-    if args.record and (args.names or args.only is not None):
-        parser.error("--record takes all lessons and columns")
     if args.fresh:
         shutil.rmtree(paths.BUILD / "claims", ignore_errors=True)
     package = package_digest()
@@ -165,7 +189,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     paths.BUILD.mkdir(parents=True, exist_ok=True)
     (paths.BUILD / "claims.md").write_text(text + "\n", encoding="utf-8")
     if args.record:
-        RECORD.write_text(recorded(text), encoding="utf-8")
+        part = [p.stem[:2] for p in lessons] if args.names or args.only is not None else []
+        text, before = table(verdicts, [c.name for c in conditions(SEEDS)]), RECORD.read_text(encoding="utf-8")
+        RECORD.write_text(recorded(text, part, before), encoding="utf-8")
     return 0 if all_hold(verdicts) else 1
 
 

@@ -23,8 +23,10 @@ LONGEST_TEXT = 60_000
 """Characters of a page that the search page keeps; the longest lesson has about half of that."""
 _NAMES = ("Newton", "Warp", "PhysX")
 """Words that are names: 100 newtons are none of theirs."""
-_EVERYDAY = ("value", "perfect", "kit", "step")
+_EVERYDAY = ("value", "perfect", "kit", "step", "actor")
 """Words of the glossary that pages mostly mean in their everyday sense; only links by hand lead to them."""
+_NOUN = re.compile(r"\b(?:the|a|an|each|every|its|of|mean|median|own|evaluated|default) $", re.IGNORECASE)
+"""What stands before a return that is a sum; a function returns something else."""
 _SHORT_WORD_OF_CODE = re.compile(r'<span class="pre">(?=[^<]*-)([^<]{1,24})</span>')
 """Such as a flag: a browser would end a line behind its hyphens."""
 _OUTPUT = re.compile(r'(<div class="output [^>]*><div class="highlight">)<pre>(.*?</pre>)', re.DOTALL)
@@ -83,7 +85,7 @@ def _link_in(text: nodes.Text, left: dict[str, tuple[str, str]]) -> None:
     pattern = re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, words))})(?:e?s)?(?![\w-])", re.IGNORECASE)
     for match in pattern.finditer(whole):
         word = next((w for w in words if w in left and _same(w, match[0])), None)
-        if word is None:
+        if word is None or (word == "return" and not _NOUN.search(whole[: match.start()])):
             continue
         anchor = left[word][0]
         link = nodes.reference("", match[0], refuri=f"../{GLOSSARY}.html#{anchor}", internal=True, classes=["term"])

@@ -30,7 +30,7 @@ The sum of rewards of an *episode*.
 """
 PAGE = """# Returns of PPO
 
-`PPO` is a name here, and **returns** are bold. PPO gives returns; PPO again, a turn, 5 newtons. [PPO](https://x.invalid).
+`PPO` is a name here, and **returns** are bold. PPO returns a sum of returns; PPO again, a turn, 5 newtons. [PPO](https://x.invalid).
 Read [the Newton book](../index.md) first. Say `train --max_iterations 9`, never `a/path-that/is/longer-than/a-line`.
 A pause, an [idea](glossary.md#discount-gamma): discount.
 """
@@ -71,10 +71,8 @@ def test_the_first_mention_of_a_word_leads_to_the_glossary(build: Any) -> None:
     assert page.count(link.format("ppo", "PPO")) == 1
     assert page.count(link.format("return", "returns")) == 1
     assert "</a>: discount." in page, "what is led there by hand needs no second way"
-    assert (
-        f"bold. {link.format('ppo', 'PPO')} gives {link.format('return', 'returns')}; PPO again, a turn, 5 newtons."
-        in page
-    )
+    told = f"bold. {link.format('ppo', 'PPO')} returns a sum of {link.format('return', 'returns')}; PPO again, a turn,"
+    assert f"{told} 5 newtons." in page, "a function returns something else"
 
 
 def test_a_link_to_a_page_holds_no_other_link(build: Any) -> None:
@@ -110,7 +108,7 @@ def test_pages_leave_their_words_for_cards_and_search(build: Any) -> None:
         "return": "The sum of rewards of an episode.",
     }
     texts = json.loads((static / "texts.js").read_text(encoding="utf-8").partition("= ")[2].rstrip(";\n"))
-    assert "PPO gives returns" in texts["book/page"]
+    assert "PPO returns a sum of returns" in texts["book/page"]
 
 
 def test_a_changed_style_reaches_a_book_that_is_built_already(build: Any) -> None:

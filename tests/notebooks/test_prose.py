@@ -7,6 +7,7 @@ import dataclasses
 import re
 from pathlib import Path
 
+import nbformat
 import pytest
 import run_claims
 from bookbuild import claims as claims_of
@@ -189,6 +190,29 @@ def test_claims_run_over_seeds_threads_and_instructions() -> None:
 def test_the_page_of_promises_shows_the_claims_that_were_recorded() -> None:
     page = (paths.BOOK / "promises.md").read_text(encoding="utf-8")
     assert "measured/claims.txt" in page and "✗" not in run_claims.RECORD.read_text(encoding="utf-8")
+
+
+def test_what_is_recorded_is_what_the_lessons_claim_today() -> None:
+    rows = re.findall(r"^\| (\d\d) \| (.+?) \|", run_claims.RECORD.read_text(encoding="utf-8"), flags=re.M)
+    claimed = [
+        (path.stem[:2], sentence)
+        for path in paths.lesson_paths()
+        for cell in nbformat.read(path, as_version=4).cells
+        if "claim" in tags_of(cell)
+        for sentence in prose.claimed_sentences(cell.source)
+    ]
+    assert sorted(rows) == sorted(set(claimed)), "python book/run_claims.py --record 03 renews the rows of lesson 3"
+
+
+def test_rows_of_some_lessons_can_be_recorded_anew() -> None:
+    head = run_claims.table({}, ["seed 1", "2 threads"])
+    before = f"{head}\n| 05 | it ran | ✓ | ✓ |\n| 06 | worse | ✓ | ✓ |\n| 06 | gone | ✓ | ✓ |\n\nRun on a machine.\n"
+    now = run_claims.table({"06_x": {"seed 1": {"worse": False, "new": True}}}, ["seed 1", "2 threads"])
+    for _ in range(2):  # once more changes nothing but the date
+        before = run_claims.recorded(now, ["06"], before)
+        rows, first, again = before.strip().split("\n\n")
+        assert rows.splitlines()[2:] == ["| 05 | it ran | ✓ | ✓ |", "| 06 | worse | ✗ | ✓ |", "| 06 | new | ✓ | · |"]
+        assert first == "Run on a machine." and again.startswith("Lessons 06 once more: run on ")
 
 
 def test_a_lesson_that_states_nothing_has_not_failed() -> None:
