@@ -33,7 +33,7 @@ _UNITS = ("five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "t
 _UNITS += ("sixteen", "seventeen", "eighteen", "nineteen")
 _WORDS = {word: 5 + k for k, word in enumerate(_UNITS)} | {word: 20 + 10 * k for k, word in enumerate(_TENS)}
 _PRODUCTS = ("Isaac Lab", "Isaac Sim", "Python", "Windows", "rl-games", "Gymnasium", "NumPy", "PyTorch", "CUDA", "WSL")
-_PRODUCTS += ("glibc", "Ubuntu")
+_PRODUCTS += ("glibc", "Ubuntu", "Slurm")
 _SHARE = re.compile(
     rf"\b(?:{NUMBER}|one|two|three|four|{'|'.join(_WORDS)}|[a-z]+ty-[a-z]+)(?: \w+)? (?:of|in|out of) (?:a |every )?"
     r"(?:ten|twenty|hundred|thousand)\b"
