@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import logging
 import os
 import re
@@ -12,6 +13,7 @@ import shutil
 import socket
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -123,6 +125,8 @@ def cluster(options: SweepOptions, plan: Plan) -> Iterator[None]:
             warnings.simplefilter("ignore")
             if options.address is None:
                 temporary = _own_folder()
+                # Ray's processes are waited for, which leaves a core to what comes next
+                threading.Thread(target=importlib.import_module, args=("ray.tune",), daemon=True).start()
                 with _without_idle_helpers():
                     ray.init(
                         address="local",

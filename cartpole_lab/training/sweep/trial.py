@@ -23,13 +23,19 @@ from typing import Any
 
 import ray
 from ray import tune
+from ray.tune.trainable import trainable
 
+from cartpole_lab import shortcuts
+from cartpole_lab.errors import UserError
 from cartpole_lab.training.sweep.plan import Plan, Setting
 from cartpole_lab.training.sweep.records import STOPPING, Record, read_record
 from cartpole_lab.training.sweep.words import as_words, file_name
 
 SCORE = "evaluated_return"
 """What Tune compares: the mean return of fresh episodes, under the task's own reward."""
+
+
+trainable.disable_ipython = lambda: None  # it imports all of IPython, to silence what no trial has
 
 
 class Trial(tune.Trainable):
@@ -179,11 +185,11 @@ def train_once(plan: Plan, folder: Path, setting: Setting, seed: int, look: Call
         seed: Its seed.
         look: Called after every epoch; False ends the training.
     """
-    from cartpole_lab.errors import UserError
-    from cartpole_lab.session.nan_guard import NotFinite
-    from cartpole_lab.training.rl_games_train import train
-
     name, began = file_name(setting, seed), time.time()
+    with shortcuts.imports():
+        from cartpole_lab.session.nan_guard import NotFinite
+        from cartpole_lab.training.rl_games_train import train
+
     with open(folder / "trials" / f".{name}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # a search may draw one setting twice
         if (before := read_record(folder, name)) is not None and before.status != "failed":
