@@ -190,7 +190,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     (paths.BUILD / "claims.md").write_text(text + "\n", encoding="utf-8")
     if args.record:
         part = [p.stem[:2] for p in lessons] if args.names or args.only is not None else []
-        text, before = table(verdicts, [c.name for c in conditions(SEEDS)]), RECORD.read_text(encoding="utf-8")
+        before = RECORD.read_text(encoding="utf-8") if part else ""
+        text = table(verdicts, [c.name for c in conditions(args.seeds)]) if part else text
+        if part and text.splitlines()[0] not in before:
+            parser.error("the table in the book has other columns: record all lessons and columns")
         RECORD.write_text(recorded(text, part, before), encoding="utf-8")
     return 0 if all_hold(verdicts) else 1
 
