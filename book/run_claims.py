@@ -192,6 +192,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         part = [p.stem[:2] for p in lessons] if args.names or args.only is not None else []
         before = RECORD.read_text(encoding="utf-8") if part else ""
         text = table(verdicts, [c.name for c in conditions(args.seeds)]) if part else text
+        if part and "*not run*" in text:
+            parser.error("a lesson of these has not been run: nothing is recorded")
         if part and text.splitlines()[0] not in before:
             parser.error("the table in the book has other columns: record all lessons and columns")
         RECORD.write_text(recorded(text, part, before), encoding="utf-8")
