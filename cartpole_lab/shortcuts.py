@@ -46,9 +46,9 @@ def imports() -> AbstractContextManager[None]:
     return _shortcut("imports", _nothing)()
 
 
-def gpu(device: str | None) -> None:
-    """Before imports for a simulation on ``device``; None is the GPU, if there is one."""
-    _shortcut("gpu", lambda device: None)(device)
+def gpu(device: str | None, overrides: Sequence[str] = ()) -> None:
+    """Before imports for a simulation on ``device``, with settings; None is the GPU, if there is one."""
+    _shortcut("gpu", lambda device, overrides: None)(device, overrides)
 
 
 def rl_games_imports(compiled: bool = False) -> AbstractContextManager[None]:

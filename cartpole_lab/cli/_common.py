@@ -84,7 +84,7 @@ def _pasteable(words: Iterable[str]) -> str:
 
 def named(args: argparse.Namespace, overrides: list[str]) -> Named:
     """The checkpoint that the command line names; read and checked, so that a wrong one costs no start-up."""
-    shortcuts.gpu(args.device)
+    shortcuts.gpu(args.device, overrides)
     with shortcuts.imports(), quietly():
         from cartpole_lab.policies.checkpoint_lookup import find_checkpoint
         from cartpole_lab.session.configs import configure

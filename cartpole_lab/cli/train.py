@@ -37,7 +37,7 @@ def run(args: argparse.Namespace, overrides: list[str]) -> int:
 
             return launch(check_options(options), ["--film"] if args.film else [])
     if launched() or not options.distributed:  # else each process has yet to learn which GPU is its own
-        shortcuts.gpu(options.device)
+        shortcuts.gpu(options.device, overrides)
     with shortcuts.imports():
         from cartpole_lab.training.rl_games_train import train
 

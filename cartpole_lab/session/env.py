@@ -58,7 +58,7 @@ def make_env(
     Raises:
         UserError: Something asked for isn't there.
     """
-    shortcuts.gpu(device)
+    shortcuts.gpu(device, overrides)
     with shortcuts.imports(), quietly() if quiet else nullcontext():
         task, cfg, _ = configure(task_or_cfg, num_envs=num_envs, device=device, seed=seed, overrides=overrides)
         return open_env(task, cfg, render_mode=render_mode)

@@ -16,6 +16,16 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
+SELDOM = (
+    "torch.export",
+    "torch.nn.intrinsic",
+    "torch.nn.qat",
+    "torch.nn.quantizable",
+    "torch.nn.quantized",
+    "torch.quantization",
+)
+"""Parts of PyTorch that its import ends with, for exporters and for networks of small integers."""
+
 
 class Later(types.ModuleType):
     """Stands for a module until something is asked of it that only the module itself can answer."""
@@ -48,7 +58,8 @@ def unseen_modules() -> Iterator[None]:
 def import_torch() -> bool:
     """Import PyTorch, but leave its rules for tensors that have a shape and no numbers until something needs them.
 
-    They serve compilers and exporters, and are a quarter of the import.
+    They serve compilers and exporters, and are a quarter of the import;
+    so are :data:`SELDOM`.
 
     Returns:
         False if PyTorch had been imported already.
@@ -63,12 +74,22 @@ def import_torch() -> bool:
         return (sys.modules.get(thing.f_globals.get("__name__")) if frame else None) or module_of(thing, *args)
 
     sys.modules[rules] = types.ModuleType(rules)
+    seldom = {name: Later(name) for name in SELDOM}
+    sys.modules.update(seldom)
     inspect.getmodule = quick_module_of  # type: ignore[assignment]
     try:
         import torch
+    except BaseException:
+        for name in seldom:
+            del sys.modules[name]
+        raise
     finally:
         del sys.modules[rules]
         inspect.getmodule = module_of
+    for name, module in seldom.items():
+        if sys.modules.get(name) is module:
+            parent, _, own = name.rpartition(".")
+            setattr(sys.modules[parent], own, module)
     vars(torch).pop("_meta_registrations", None)
     sys.meta_path.insert(0, _RulesFirst(rules))
     return True

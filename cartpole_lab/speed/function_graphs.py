@@ -8,6 +8,16 @@ from typing import Any
 import torch
 
 from cartpole_lab.session.held_output import announce
+from cartpole_lab.speed.startup import gpu_is_ready, paused_collector
+
+
+def leave_capture() -> None:
+    """Bring PyTorch's generators out of a capture that has failed: they are in the midst of it until one succeeds.
+
+    With a state of their own instead they would work, but not in the graphs that were recorded before.
+    """
+    with torch.cuda.graph(torch.cuda.CUDAGraph(), stream=torch.cuda.Stream(), capture_error_mode="thread_local"):
+        torch.zeros(1, device="cuda")
 
 
 class FunctionGraphs:
@@ -44,12 +54,15 @@ class FunctionGraphs:
             self._pool, self._stream = torch.cuda.graph_pool_handle(), torch.cuda.Stream()
         self._stream.wait_stream(torch.cuda.current_stream())
         graph = torch.cuda.CUDAGraph()
+        gpu_is_ready()
         try:
-            with torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"):
+            with (
+                paused_collector(),  # what it would free may be the GPU's, and nothing of that is freed in a capture
+                torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"),
+            ):
                 self._functions[name]()
         except RuntimeError as error:
-            for generator in torch.cuda.default_generators:  # a capture that fails leaves them in the midst of it
-                generator.graphsafe_set_state(generator.clone_state())
+            leave_capture()
             self._cuda = False
             announce(f"this training is not recorded from here on: {name}: {str(error).splitlines()[0]}")
             return False

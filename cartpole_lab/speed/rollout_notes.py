@@ -90,6 +90,8 @@ class RolloutNotes:
         means = [meter.mean.cpu().numpy().reshape(-1) for meter in meters]
         finite = self._wrapper.unwrapped.cfg.is_finite_horizon
         indices = where[:, 1:].split(ended[:, 0].astype(int).tolist())
+        pay, time_outs = self.pay.cpu(), self.all_time_outs.cpu()  # whoever looks at a step's does not wait each time
+        self._gather_logs()
         for number, (infos, done) in enumerate(zip(self._infos, indices, strict=True)):
             count = int(ended[number, 0])
             if count:
@@ -99,13 +101,25 @@ class RolloutNotes:
                     meter.current_size = old + size
                     new = np.float32(ended[number, i + 1] / count)
                     means[i] = (means[i] * old + new * size) / np.float32(old + size)
-            infos["step_rewards"] = self.pay[number]
+            infos["step_rewards"] = pay[number]
             if not finite:
-                infos["time_outs"] = self.all_time_outs[number]
+                infos["time_outs"] = time_outs[number]
             agent.algo_observer.process_infos(infos, done)
         for meter, mean, shape in zip(meters, means, ((1, 1), (1, 1), (1,)), strict=True):
             if meter.current_size:  # in the shapes that rl-games' own indexing gives
                 meter.mean = torch.as_tensor(mean, device=meter.mean.device, dtype=torch.float32).reshape(shape)
+
+    def _gather_logs(self) -> None:
+        """Give the last step the logs of all, each number a column: the observer means over all of them."""
+        logs = [infos.get("episode") for infos in self._infos]
+        names = list(logs[0] or ())
+        numbers = [[log.get(name) for name in names] if log and list(log) == names else [None] for log in logs]
+        if not names or not all(isinstance(x, torch.Tensor) and x.ndim == 0 for row in numbers for x in row):
+            return
+        for infos in self._infos[:-1]:
+            del infos["episode"]
+        columns = torch.stack([torch.stack(row) for row in numbers]).unbind(dim=1)
+        self._infos[-1]["episode"] = dict(zip(names, columns, strict=True))
 
     # -- the device's part ----------------------------------------------------------------------------------------
 

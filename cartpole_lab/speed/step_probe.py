@@ -15,7 +15,9 @@ import warp as wp
 from isaaclab.utils.warp import utils as warp_utils
 
 from .baked_values import BakedValues
+from .function_graphs import leave_capture
 from .masked_events import NotRecordable
+from .startup import paused_collector
 
 _COUNTERS = ("common_step_counter", "_sim_step_counter")
 _FINITE_DIFFERENCES = ("_joint_acc", "_body_com_acc_w")
@@ -219,10 +221,10 @@ def capturing(graphs: bool) -> Iterator[Callable[[Callable[[], None]], Any]]:
     original = warp_utils.wp
     warp_utils.wp = _NotCapturing()
     try:
-        yield capture
+        with paused_collector():
+            yield capture
     except BaseException:
-        for generator in torch.cuda.default_generators:  # a capture that fails leaves them in the midst of it
-            generator.graphsafe_set_state(generator.clone_state())
+        leave_capture()
         raise
     finally:
         warp_utils.wp = original
