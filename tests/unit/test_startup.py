@@ -322,6 +322,34 @@ def test_what_is_imported_is_set_aside_only_before_an_environment_and_only_where
     )
 
 
+def test_parts_of_pytorch_that_were_only_named_are_there_when_they_are_used() -> None:
+    run_fresh(
+        "import sys\n"
+        "from cartpole_lab.speed.deferred_imports import SELDOM, Later, import_torch\n"
+        "assert import_torch()\n"
+        "assert all(type(sys.modules[name]) is Later for name in SELDOM)\n"
+        "import torch\n"
+        "assert torch.nn.quantized.Linear and torch.quantization.QConfig and torch.export.ExportedProgram\n"
+        "import torch.export.dynamic_shapes\n"
+        "assert torch.export is sys.modules['torch.export'] and torch.export.__file__\n"
+    )
+
+
+def test_pytorch_that_was_mapped_in_advance_is_the_one_that_is_imported() -> None:
+    run_fresh(
+        "import os, sys\n"
+        "os.environ.pop('LD_LIBRARY_PATH', None)\n"
+        "from cartpole_lab.speed import startup\n"
+        "startup._map_torch()\n"
+        "mapped = {line.split()[-1] for line in open('/proc/self/maps') if 'libtorch_c' in line}\n"
+        "assert mapped and 'torch' not in sys.modules\n"
+        "import torch\n"
+        "assert mapped == {line.split()[-1] for line in open('/proc/self/maps') if 'libtorch_c' in line} - {\n"
+        "    line.split()[-1] for line in open('/proc/self/maps') if 'linalg' in line}\n"
+        "assert torch.ones(2).sum() == 2\n"
+    )
+
+
 def test_modules_that_were_only_named_are_there_when_they_are_used() -> None:
     run_fresh(
         "import sys\n"
