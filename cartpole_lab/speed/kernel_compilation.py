@@ -9,12 +9,13 @@ launch are modules that Newton or Isaac Lab compile again for every combination 
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import importlib
 import importlib.metadata
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def compiling(device: str = "cpu", say: Callable[[str], None] | None = None) -> 
         say: Takes the one line of progress; by default it goes to standard error.
 
     Yields:
-        What compiles the kernels of a physics manager's step too, or None if everything is in the cache.
+        What compiles the kernels of a physics manager's step ahead too, or None if everything is in the cache.
     """
     if device != "cpu":
         yield None
@@ -69,35 +70,44 @@ def compiling(device: str = "cpu", say: Callable[[str], None] | None = None) -> 
         importlib.import_module(name)
     from newton._src.geometry.inertia import validate_and_correct_inertia_kernel
 
-    # the last one is slow to compile, and a module of its own
-    modules = [*map(wp.get_module, MODULES), validate_and_correct_inertia_kernel.module]
-
-    def compile_step(manager: Any) -> None:
-        step = manager.kernel_modules() if hasattr(manager, "kernel_modules") else []
-        wp.force_load("cpu", [*modules, *step], block_dim=1, max_workers=cores())
-
-    with meanwhile(modules):
-        yield compile_step
+    with meanwhile() as add:
+        add(map(wp.get_module, MODULES))
+        add([validate_and_correct_inertia_kernel.module])  # slow to compile, and a module of its own
+        yield lambda manager: add(manager.kernel_modules() if hasattr(manager, "kernel_modules") else [])
     done.parent.mkdir(parents=True, exist_ok=True)
     done.touch()
 
 
 @contextlib.contextmanager
-def meanwhile(modules: Sequence[Module]) -> Iterator[None]:
-    """Compile modules on the other cores while the block runs, which waits only for what it needs at once."""
-    load, cpu = Module.load, wp.get_device("cpu")
-    with ThreadPoolExecutor(max_workers=max(1, cores() - 1)) as pool:
-        # a launch on a CPU has one thread to a block, and that is part of what is compiled
-        begun = {module: pool.submit(load, module, cpu, block_dim=1) for module in modules}
+def meanwhile() -> Iterator[Callable[[Iterable[Module]], None]]:
+    """Compile modules on the other cores while the block runs, and on all cores at its end.
 
-        def needed(module: Module, device: Any, *args: Any, **more: Any) -> Any:
-            future = begun.pop(module, None)
-            if future is not None and not future.cancel():
-                future.result()
-            return load(module, device, *args, **more)
+    The block compiles what it needs at once, if nobody has begun with that, and other modules while somebody does.
 
-        with replaced(Module, load=needed):
-            yield
+    Yields:
+        What takes modules to compile.
+    """
+    load, cpu, waiting = Module.load, wp.get_device("cpu"), dict[Module, Future]()
+    # a launch on a CPU has one thread to a block, and that is part of what is compiled
+    now = functools.partial(load, device=cpu, block_dim=1)
+
+    def add(modules: Iterable[Module]) -> None:
+        waiting.update({module: pool.submit(now, module) for module in modules if module not in waiting})
+
+    def needed(module: Module, *args: Any, **more: Any) -> Any:
+        future = waiting.pop(module, None)
+        if future is not None and not future.cancel():
+            for other in reversed(list(waiting)):
+                if not future.done() and waiting[other].cancel():
+                    del waiting[other]
+                    now(other)
+            future.result()
+        return load(module, *args, **more)
+
+    with ThreadPoolExecutor(max_workers=max(1, cores() - 1)) as pool, replaced(Module, load=needed):
+        yield add
+        for module in list(waiting):
+            needed(module, cpu, block_dim=1)
 
 
 def modules_of(launches: Callable[[], None]) -> list[Module]:

@@ -111,13 +111,14 @@ def test_a_module_that_somebody_needs_is_compiled_once_and_there(monkeypatch: py
     monkeypatch.setattr(Module, "load", load)
     monkeypatch.setattr(kernel_compilation, "cores", lambda: 2)
     first, needed, last = (Module(name, None) for name in ("first", "needed", "last"))
-    with kernel_compilation.meanwhile([first, needed, last]):
+    with kernel_compilation.meanwhile() as add:
+        add([first, needed, last])
         assert begun.wait(300)
         Module.load(needed, "cpu", 1)
         assert compiled == [("first", False), ("needed", True)], "nobody had begun it"
         go_on.set()
     assert Module.load is load
-    assert compiled[2:] == [("last", False)]
+    assert "last" in dict(compiled[2:])
 
 
 def test_the_modules_of_a_step_are_known_before_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
