@@ -1,9 +1,9 @@
 """The very first run on a machine: compile the physics kernels on every core, and say so.
 
 Warp compiles a module when its first kernel is launched, one after the other, and keeps the result in the user's cache.
-It compiles several at once when it is told which: :func:`compiling` begins with the large ones while an environment is
-made, and :func:`modules_of` finds those of its step, many of which are made for this very model. Left to their first
-launch are modules that Newton or Isaac Lab compile again for every combination of types.
+Several may be compiled at once: :func:`compiling` begins with the large ones while an environment is made, and
+:func:`modules_of` finds those of its step, many of which are made for this very model. Left to their first launch are
+modules that Newton or Isaac Lab compile again for every combination of types.
 """
 
 from __future__ import annotations

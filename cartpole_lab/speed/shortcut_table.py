@@ -97,6 +97,7 @@ PIECES: dict[str, Piece] = {
     ),
     "kernels_ahead": Piece(
         "the first run on a machine compiles kernels on every core, while Python still builds",
+        saves="two fifths of that run's start",
         hosts=("warp-lang", "newton", "mujoco-warp", "isaaclab"),
         touches=("warp._src.context:Module.load", "newton._src.geometry.inertia:validate_and_correct_inertia_kernel"),
     ),
