@@ -104,10 +104,14 @@ def meanwhile() -> Iterator[Callable[[Iterable[Module]], None]]:
             future.result()
         return load(module, *args, **more)
 
-    with ThreadPoolExecutor(max_workers=max(1, cores() - 1)) as pool, replaced(Module, load=needed):
-        yield add
-        for module in list(waiting):
-            needed(module, cpu, block_dim=1)
+    pool = ThreadPoolExecutor(max_workers=max(1, cores() - 1))
+    try:
+        with replaced(Module, load=needed):
+            yield add
+            for module in list(waiting):
+                needed(module, cpu, block_dim=1)
+    finally:
+        pool.shutdown(cancel_futures=True)  # who stops in the midst of it does not wait for what nobody has begun
 
 
 def modules_of(launches: Callable[[], None]) -> list[Module]:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import types
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,35 @@ def test_a_module_that_somebody_needs_is_compiled_once_and_there(monkeypatch: py
         go_on.set()
     assert Module.load is load
     assert "last" in dict(compiled[2:])
+
+
+def test_an_error_does_not_wait_for_modules_that_nobody_has_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    from warp._src.context import Module
+
+    from cartpole_lab.speed import kernel_compilation
+
+    compiled: list[str] = []
+    begun, go_on = threading.Event(), threading.Event()
+
+    def load(module: Module, device: object, block_dim: int | None = None) -> None:
+        compiled.append(module.name)
+        begun.set()
+        assert go_on.wait(300)
+
+    class Pool(ThreadPoolExecutor):
+        def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+            super().shutdown(wait=False, cancel_futures=cancel_futures)
+            go_on.set()
+            super().shutdown(wait=wait)
+
+    monkeypatch.setattr(Module, "load", load)
+    monkeypatch.setattr(kernel_compilation, "cores", lambda: 2)
+    monkeypatch.setattr(kernel_compilation, "ThreadPoolExecutor", Pool)
+    with pytest.raises(KeyboardInterrupt), kernel_compilation.meanwhile() as add:
+        add([Module("first", None), Module("last", None)])
+        assert begun.wait(300)
+        raise KeyboardInterrupt
+    assert compiled == ["first"]
 
 
 def test_the_modules_of_a_step_are_known_before_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
